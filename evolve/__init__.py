@@ -1,0 +1,3 @@
+"""Discover better algorithms for computer systems, and be able to prove it."""
+
+__version__ = "0.1.0"
