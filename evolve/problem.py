@@ -36,7 +36,8 @@ class Status(StrEnum):
     """How an evaluation, or one outcome of it, ended.
 
     Every status but `OK` and `SUSPECT` goes with a NULL score. All but `INFRASTRUCTURE` are the program's
-    doing; that one alone is ours, and alone is retried.
+    doing; that one alone is ours, and alone is retried. `STOPPED` is an evaluation that was not finished,
+    because the program was clearly worse than its parent on the first instances.
     """
 
     OK = "ok"
@@ -48,6 +49,7 @@ class Status(StrEnum):
     REJECTED = "rejected"
     INFRASTRUCTURE = "infrastructure"
     SUSPECT = "suspect"
+    STOPPED = "stopped"
 
 
 class Direction(StrEnum):

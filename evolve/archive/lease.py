@@ -1,0 +1,141 @@
+"""Only one process at a time works on a run.
+
+A process takes the lease before it works, renews it while it does, and gives it back. A lease is dead when
+its process is: on the same machine that is seen at once, so a killed run can go on immediately; on another
+machine the lease is dead when it has not been renewed for a while. Every commit checks that the lease is
+still ours, so a process that was asleep while another one took over can commit nothing.
+"""
+
+import datetime
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from evolve.archive.engine import Archive
+from evolve.archive.models import Lease
+from evolve.archive.records import now
+from evolve.errors import ArchiveError, UserError
+
+RENEWAL_S = 5.0
+"""How often a lease is renewed."""
+DEAD_AFTER_S = 30.0
+"""How long a process on another machine may be silent until it is taken for dead."""
+
+
+class RunLease:
+    """The right to work on a run, held from `take` to `give_back`."""
+
+    def __init__(self, archive: Archive, run_id: int, token: str) -> None:
+        self._archive = archive
+        self._run_id = run_id
+        self._token = token
+
+    @classmethod
+    def take(cls, archive: Archive, run_id: int, run_name: str) -> "RunLease":
+        """Take the lease, also from a process that is gone.
+
+        Raises:
+            UserError: Somebody alive holds it.
+        """
+        token = secrets.token_hex(8)
+        with archive.writing() as connection:
+            _refuse_if_held(connection, run_id, run_name)
+            connection.execute(delete(Lease).where(Lease.run_id == run_id))
+            connection.execute(
+                insert(Lease).values(
+                    run_id=run_id,
+                    token=token,
+                    machine=_machine(),
+                    process=_process(os.getpid()),
+                    renewed_at=now(),
+                )
+            )
+        return cls(archive, run_id, token)
+
+    def renew(self) -> None:
+        """Say that we are still there.
+
+        Raises:
+            ArchiveError: Somebody else has taken over.
+        """
+        with self._archive.writing() as connection:
+            self.check(connection)
+
+    def check(self, connection: Connection) -> None:
+        """Make sure, inside a transaction, that the lease is ours; this renews it.
+
+        Raises:
+            ArchiveError: Somebody else has taken over.
+        """
+        kept = connection.execute(
+            update(Lease)
+            .where(Lease.run_id == self._run_id, Lease.token == self._token)
+            .values(renewed_at=now())
+        )
+        if kept.rowcount != 1:
+            raise ArchiveError("another process has taken this run over; this one ends, and nothing is lost")
+
+    def give_back(self) -> None:
+        """Let somebody else have the run; nothing happens if they have it already."""
+        with self._archive.writing() as connection:
+            connection.execute(delete(Lease).where(Lease.run_id == self._run_id, Lease.token == self._token))
+
+
+def _refuse_if_held(connection: Connection, run_id: int, run_name: str) -> None:
+    held = connection.execute(
+        select(Lease.machine, Lease.process, Lease.renewed_at).where(Lease.run_id == run_id)
+    ).one_or_none()
+    if held is None:
+        return
+    silent = (now() - _aware(held.renewed_at)).total_seconds()
+    if held.machine == _machine():
+        alive = _process(int(held.process.partition("@")[0])) == held.process
+    else:
+        alive = silent < DEAD_AFTER_S
+    if alive:
+        where = f"process {held.process.partition('@')[0]} on {held.machine.partition('/')[0]}"
+        raise UserError(
+            f"{where} is working on the run '{run_name}' (last sign of life {max(0.0, silent):.0f} s ago);"
+            " wait for it, stop it, or choose another --name"
+        )
+
+
+def _aware(moment: datetime.datetime) -> datetime.datetime:
+    """SQLite forgets the zone, which is always UTC here."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+
+
+def _machine() -> str:
+    """Host, boot and process namespace: where all three are the same, process numbers mean the same."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    namespace = Path("/proc/self/ns/pid")
+    parts = [socket.gethostname()]
+    if boot.exists() and namespace.exists():
+        parts += [boot.read_text().strip(), str(namespace.stat().st_ino)]
+    return "/".join(parts)
+
+
+def _process(pid: int) -> str:
+    """A process by number and start, so that a number that is used again is not taken for it.
+
+    Where there is no /proc, by number alone.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return f"{pid}@" if not Path("/proc/self").exists() and _signals(pid) else f"{pid}@gone"
+    state, start = fields[0], fields[19]
+    return f"{pid}@gone" if state in "ZX" else f"{pid}@{start}"
+
+
+def _signals(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,203 @@
+"""The tables of an archive. They are a public interface: people write SQL against them.
+
+A row of `program`, `evaluation` or `outcome` never changes once it is there, and neither does a proposal
+that was committed. Columns that end in `_at` are for people; nothing is decided by them.
+"""
+
+import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+SCHEMA_VERSION = 1
+"""Raised with every change of the tables; an archive of another version is refused."""
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Moment(TypeDecorator[datetime.datetime]):
+    """A time in UTC; SQLite keeps no time zones, so it is written without one and read with it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: datetime.datetime | None, dialect: Dialect
+    ) -> datetime.datetime | None:
+        """In UTC."""
+        return None if value is None else value.astimezone(datetime.UTC)
+
+    def process_result_value(
+        self, value: datetime.datetime | None, dialect: Dialect
+    ) -> datetime.datetime | None:
+        """With its time zone, UTC."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=datetime.UTC)
+
+
+_JSON = JSON(none_as_null=True)
+"""Nothing is SQL NULL, not the JSON text `null`, which no `IS NULL` would find."""
+
+
+class Base(DeclarativeBase):
+    """What all tables share: the Python types of their columns."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's declarative interface
+        str: Text,
+        float: Float,
+        int: _Key,
+        dict[str, Any]: _JSON,
+        list[Any]: _JSON,
+        datetime.datetime: Moment,
+    }
+
+
+class ArchiveInfo(Base):
+    """One row: which version of the tables this archive has."""
+
+    __tablename__ = "archive_info"
+    schema_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Run(Base):
+    """One configured search, or the `reference` run that holds a problem version's baselines."""
+
+    __tablename__ = "run"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    """`search` or `reference`."""
+    reference_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+    """The reference run with the baselines and instances that this run is scored against."""
+    problem: Mapped[str]
+    problem_version: Mapped[str]
+    fingerprint: Mapped[str]
+    """Hash of problem, configuration and seed; not of budgets."""
+    seed: Mapped[int]
+    settings: Mapped[dict[str, Any]]
+    problem_reference: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    """`running`, `finished` or `interrupted`."""
+    reason: Mapped[str] = mapped_column(default="")
+    """Why a finished run ended: which budget, or which target."""
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    """Wall time spent on the run so far, over all its continuations."""
+    created_at: Mapped[datetime.datetime]
+
+
+class Lease(Base):
+    """Which process works on a run now. A row of a process that is gone means nothing."""
+
+    __tablename__ = "lease"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    token: Mapped[str]
+    """Drawn anew whenever somebody takes the run."""
+    machine: Mapped[str]
+    """Names the set of processes in which `process` means something."""
+    process: Mapped[str]
+    renewed_at: Mapped[datetime.datetime]
+
+
+class Instance(Base):
+    """One frozen workload of one version of a problem."""
+
+    __tablename__ = "instance"
+    __table_args__ = (UniqueConstraint("run_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    """The reference run."""
+    split: Mapped[str]
+    position: Mapped[int]
+    name: Mapped[str]
+    bound: Mapped[float | None]
+
+
+class Program(Base):
+    """Source code, known within its run by the hash of its normalised source."""
+
+    __tablename__ = "program"
+    __table_args__ = (UniqueConstraint("run_id", "hash"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    hash: Mapped[str]
+    baseline: Mapped[str | None]
+    """The published name, if it is one."""
+    source: Mapped[str]
+
+
+class Proposal(Base):
+    """One numbered attempt to make and judge a program."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (Index("ix_proposal_program", "program_id"),)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    status: Mapped[str]
+    """`selected` until it is committed; then `accepted`, `not_better`, `stopped` or `failed` where a program
+    was evaluated, else `duplicate`, `rejected` or `no_proposal`."""
+    operator: Mapped[str]
+    parents: Mapped[list[Any]]
+    """Hashes of the programs it was made from; the first is the one it descends from."""
+    inspirations: Mapped[list[Any]]
+    context: Mapped[dict[str, Any]]
+    """What else the strategy decided, such as the island."""
+    reason: Mapped[str | None]
+    """Why there is no new evaluated program."""
+    improvement: Mapped[float | None]
+    program_id: Mapped[int | None] = mapped_column(ForeignKey("program.id"))
+    committed_at: Mapped[datetime.datetime | None]
+
+
+class Evaluation(Base):
+    """A program's outcomes on a split, and the score they add up to; NULL where any of them failed."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (UniqueConstraint("program_id", "split"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    program_id: Mapped[int] = mapped_column(ForeignKey("program.id"))
+    split: Mapped[str]
+    status: Mapped[str]
+    score: Mapped[float | None]
+    cpu_seconds: Mapped[float]
+    isolation: Mapped[str]
+    """The level that was in force, found by probing."""
+
+
+class Outcome(Base):
+    """What one program did on one instance."""
+
+    __tablename__ = "outcome"
+    evaluation_id: Mapped[int] = mapped_column(ForeignKey("evaluation.id"), primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instance.id"), primary_key=True)
+    status: Mapped[str]
+    value: Mapped[float | None]
+    """The metric of the problem's first objective, in its unit."""
+    score: Mapped[float | None]
+    cpu_seconds: Mapped[float]
+    metrics: Mapped[dict[str, Any] | None]
+    """Metrics beside the first objective's."""
+    feedback: Mapped[str | None]
+
+
+class StrategyState(Base):
+    """What a run's strategy remembers, as it stood after the last commit."""
+
+    __tablename__ = "strategy_state"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    number: Mapped[int]
+    """The last committed proposal that it has been told of."""
+    state: Mapped[dict[str, Any]]

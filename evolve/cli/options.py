@@ -1,0 +1,75 @@
+"""Options that several commands share, and what they stand for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from evolve.archive.engine import Archive, open_archive
+from evolve.config import DEFAULT_ARCHIVE
+from evolve.errors import UserError
+from evolve.loading import LoadedProblem, ProblemReference, load_problem
+from evolve.problem import Split
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+SPLITS = [split.value for split in Split]
+
+archive_option = click.option(
+    "--archive",
+    metavar="URL",
+    envvar="EVOLVE_ARCHIVE",
+    default=DEFAULT_ARCHIVE,
+    show_default=True,
+    help="The database; also EVOLVE_ARCHIVE.",
+)
+format_option = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
+)
+instances_option = click.option(
+    "--instances",
+    "instance_files",
+    metavar="[SPLIT=]FILE",
+    multiple=True,
+    help="Instances from a file, in place of a split's own (train, if not said). May be repeated.",
+)
+split_option = click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default=Split.TRAIN.value,
+    show_default=True,
+    help="Which instances.",
+)
+
+
+@contextmanager
+def opened(url: str, *, create: bool = False) -> Iterator[Archive]:
+    """The archive at `url`, closed again at the end."""
+    archive = open_archive(url, create=create)
+    try:
+        yield archive
+    finally:
+        archive.close()
+
+
+def loaded_problem(locator: str, instance_files: tuple[str, ...], split: str = "train") -> LoadedProblem:
+    """The problem that a person named, with their instances; a file that names no split is for `split`.
+
+    Raises:
+        UserError: There is no such problem, split or file.
+    """
+    files: dict[str, tuple[str, ...]] = {}
+    for given in instance_files:
+        named, separator, path = given.partition("=")
+        where = named if separator and named in SPLITS else split
+        file = path if separator and named in SPLITS else given
+        if separator and named not in SPLITS and "/" not in named and "." not in named:
+            raise UserError(f"--instances {given}: '{named}' is no split; there is {', '.join(SPLITS)}")
+        files[where] = (*files.get(where, ()), file)
+    return load_problem(ProblemReference(locator, files))

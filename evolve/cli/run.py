@@ -1,0 +1,119 @@
+"""`evolve run`: start a run, or go on with it."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evolve.cli.options import format_option, instances_option, loaded_problem, opened
+from evolve.cli.running import search_and_report
+from evolve.config import DEFAULT_ARCHIVE, DEFAULT_EVALUATIONS, DEFAULT_OPERATORS, make_settings, read_config
+from evolve.errors import UserError
+from evolve.running import open_run
+
+
+class OperatorWeights(click.ParamType[dict[str, float]]):
+    """`constants,expressions=3`: names with weights, which are 1 if not said."""
+
+    name = "NAME[=WEIGHT],..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, float]:
+        """Weights by operator."""
+        weights: dict[str, float] = {}
+        for part in str(value).split(","):
+            name, separator, weight = part.strip().partition("=")
+            try:
+                weights[name] = float(weight) if separator else 1.0
+            except ValueError:
+                self.fail(f"'{weight}' is not a number", param, ctx)
+        return weights
+
+
+class Duration(click.ParamType[float]):
+    """`90`, `90s`, `15m`, `8h`: a time in seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        text = str(value).strip().lower()
+        unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:], 0.0)
+        try:
+            return float(text[:-1]) * unit if unit else float(text)
+        except ValueError:
+            self.fail(f"'{value}' is no time; write 90s, 15m or 8h", param, ctx)
+
+
+_DEFAULT_WEIGHTS = ",".join(f"{name}={weight:g}" for name, weight in DEFAULT_OPERATORS.items())
+
+budget_options = [
+    click.option(
+        "--max-evaluations",
+        type=int,
+        metavar="N",
+        help=f"Stop after so many evaluated programs ({DEFAULT_EVALUATIONS}, if no limit is given at all).",
+    ),
+    click.option(
+        "--max-time", type=Duration(), help="Stop after so long, over all continuations: 90s, 15m, 8h."
+    ),
+    click.option("--target", type=float, metavar="SCORE", help="Stop when the score on train is that good."),
+]
+resource_options = [
+    click.option(
+        "--archive", metavar="URL", help=f"The database; also EVOLVE_ARCHIVE.  [default: {DEFAULT_ARCHIVE}]"
+    ),
+    click.option(
+        "--workers", type=int, metavar="N", help="Evaluations at the same time.  [default: all cores]"
+    ),
+    click.option("--executor", metavar="NAME", help="Where evaluations run.  [default: local]"),
+    click.option(
+        "--min-isolation",
+        type=click.Choice(["none", "limits", "compute-preload", "compute", "full"]),
+        help="Refuse to run programs in a weaker sandbox.  [default: compute on Linux]",
+    ),
+]
+
+
+@click.command("run")
+@click.argument("problem")
+@click.option("--name", metavar="NAME", help="What to call the run; the same name goes on with it.")
+@click.option("--seed", type=int, metavar="N", help="Start of all randomness.  [default: 0]")
+@click.option(
+    "--operators", type=OperatorWeights(), help=f"Operators, with weights.  [default: {_DEFAULT_WEIGHTS}]"
+)
+@click.option("--strategy", metavar="NAME", help="What picks parents.  [default: islands]")
+@click.option(
+    "--lag", type=int, metavar="N", help="Proposals in flight behind the last commit.  [default: 12]"
+)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings from a TOML file.")
+@instances_option
+@format_option
+def command(
+    problem: str,
+    name: str | None,
+    config: Path | None,
+    instance_files: tuple[str, ...],
+    format_: str,
+    **given: Any,
+) -> int:
+    """Start a run on PROBLEM (a name, or the path of a problem's folder), or go on with it.
+
+    The run is known by its --name, or else by problem, configuration and seed; the same command continues
+    it after an interruption, and a larger budget after its end.
+    """
+    if format_ == "csv":
+        raise UserError("run prints a table or json")
+    chosen = {key: value for key, value in given.items() if value is not None}
+    settings = make_settings({} if config is None else read_config(config), chosen)
+    loaded = loaded_problem(problem, instance_files)
+    if "operators" not in chosen and format_ == "table":
+        click.echo("no model is configured: using the offline operators", err=True)
+    with opened(settings.resources.archive, create=True) as archive:
+        run = open_run(archive, loaded, settings, name)
+        return search_and_report(archive, loaded, settings, run, format_)
+
+
+for _option in reversed([*budget_options, *resource_options]):
+    command = _option(command)

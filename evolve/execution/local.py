@@ -1,0 +1,153 @@
+"""Evaluations in local worker processes: one job in each at a time, each with a sandbox of its own."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+
+from evolve.errors import UserError
+from evolve.execution.base import Executor, ExecutorSettings
+from evolve.execution.isolation import IsolationError, IsolationLevel
+from evolve.execution.messages import HEADER, Broken, Defect, Done, FromWorker, Greeting, Job, Ready, Refusal
+from evolve.execution.messages import pack as pack_message
+from evolve.problem import InfrastructureError, Outcome, Split, Status
+
+_ATTEMPTS = 3
+"""How often a job is tried before its outcome is `infrastructure`."""
+
+
+class WorkerGoneError(InfrastructureError):
+    """A worker process ended or broke off in the middle of a message."""
+
+
+class WorkerProcess:
+    """One worker, from this side."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, settings: ExecutorSettings) -> tuple["WorkerProcess", IsolationLevel]:
+        """A worker that has loaded the problem and probed its sandbox."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "evolve.execution.worker",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        worker = cls(process, reader, writer)
+        try:
+            answer = await worker.ask(Greeting(settings.reference, settings.min_isolation))
+        except BaseException:
+            await worker.stop()
+            raise
+        if isinstance(answer, Ready):
+            return worker, answer.isolation
+        await worker.stop()
+        if isinstance(answer, Refusal):
+            raise IsolationError(answer.message) if answer.kind == "isolation" else UserError(answer.message)
+        raise WorkerGoneError(f"a worker answered its greeting with {type(answer).__name__}")
+
+    async def ask(self, message: Greeting | Job) -> FromWorker:
+        """Send a message and wait for the answer to it."""
+        try:
+            self._writer.write(pack_message(message))
+            await self._writer.drain()
+            (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            body = await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkerGoneError("a worker process ended unexpectedly") from error
+        return msgspec.msgpack.decode(body, type=FromWorker)  # type: ignore[no-any-return]  # a union is no type
+
+    async def stop(self) -> None:
+        """End the process, whatever it is doing; its sandbox goes with it."""
+        self._writer.close()
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+class LocalExecutor:
+    """See the module."""
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self._settings = settings
+        self._idle: asyncio.Queue[WorkerProcess] = asyncio.Queue()
+        self._all: list[WorkerProcess] = []
+        self._isolation: IsolationLevel | None = None
+
+    @classmethod
+    async def start(cls, settings: ExecutorSettings) -> "LocalExecutor":
+        """Start all workers side by side and wait until each is ready."""
+        executor = cls(settings)
+        starting = [executor._add_worker() for _ in range(settings.workers)]
+        results = await asyncio.gather(*starting, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            await executor.close()
+            raise failures[0]
+        return executor
+
+    @property
+    def isolation(self) -> IsolationLevel:
+        """The level that the workers found by probing; they all run the same way."""
+        assert self._isolation is not None, "the executor has been started"
+        return self._isolation
+
+    async def submit(self, source: str, split: Split, instances: Sequence[str]) -> list[Outcome]:
+        """Evaluate on the next worker that is free, and on another one if that fails us."""
+        job = Job(source=source, split=split, instances=tuple(instances))
+        trouble = ""
+        for _ in range(_ATTEMPTS):
+            worker = await self._idle.get()
+            try:
+                answer = await worker.ask(job)
+            except WorkerGoneError as error:
+                await self._replace(worker)
+                trouble = str(error)
+                continue
+            except asyncio.CancelledError:
+                await worker.stop()
+                raise
+            self._idle.put_nowait(worker)
+            if isinstance(answer, Done):
+                return list(answer.outcomes)
+            if isinstance(answer, Defect):
+                raise UserError(f"the problem's own evaluator failed:\n{answer.message}")
+            trouble = answer.message if isinstance(answer, Broken) else f"unexpected {answer!r}"
+        return [Outcome(instance=instances[0], status=Status.INFRASTRUCTURE, feedback=trouble)]
+
+    async def close(self) -> None:
+        """Stop all workers."""
+        await asyncio.gather(*(worker.stop() for worker in self._all))
+        self._all.clear()
+
+    async def _add_worker(self) -> None:
+        worker, isolation = await WorkerProcess.start(self._settings)
+        self._isolation = isolation
+        self._all.append(worker)
+        self._idle.put_nowait(worker)
+
+    async def _replace(self, worker: WorkerProcess) -> None:
+        await worker.stop()
+        self._all.remove(worker)
+        await self._add_worker()
+
+
+executor: type[Executor] = LocalExecutor

@@ -1,0 +1,384 @@
+"""A program opened in a sandbox: its calls, its failures, and what it has used."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from struct import Struct
+from struct import error as struct_error
+from typing import Any, NoReturn
+
+import msgspec
+import numpy as np
+
+from evolve.execution.sandbox_channel import Channel, ChannelClosed, Frame, Output
+from evolve.execution.sandbox_codec import UndecodableReply, decode, decode_failure, encode
+from evolve.execution.sandbox_zygote import Verdict, Zygote
+from evolve.problem import CandidateFailure, Floats, InfrastructureError, Limits, Status, Table, Value
+from sandbox_runner import wire
+
+_STATUSES = {status.value: status for status in (Status.CRASHED, Status.OUT_OF_MEMORY, Status.INVALID)}
+_MOST_FEEDBACK = 4000
+_LONGEST_ROW = 4096
+_MOST_SHAPES = 1000
+_pack_header = wire.HEADER.pack
+_StepShape = tuple[int, int, Callable[..., bytes]]
+"""Number, length of the payload, and what packs a frame."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a candidate used, measured from outside its process."""
+
+    cpu_seconds: float
+    """From the program's first instruction to its end, less what a program that does nothing is charged."""
+    wall_seconds: float
+    """Time spent waiting for it."""
+    peak_memory_bytes: int
+    """Resident, the interpreter's own pages included."""
+    output: str
+    """What it wrote to standard output and standard error, up to the limit."""
+    output_exceeded: bool = False
+
+
+class SandboxedCandidate:
+    """Implements `evolve.problem.Candidate`. A context manager; made by `Sandbox.open`."""
+
+    def __init__(
+        self,
+        zygote: Zygote,
+        source: str,
+        limits: Limits,
+        output: Output,
+        charged_ns: int,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._zygote = zygote
+        self._limits = limits
+        self._output = output
+        self._charged_ns = charged_ns
+        self._on_close = on_close
+        self._usage: Usage | None = None
+        self._verdict: Verdict | None = None
+        self._failure: CandidateFailure | InfrastructureError | None = None
+        self._sequence = 0
+        self._steps: dict[object, _StepShape | None] = {}
+        self._locksteps: dict[object, int] = {}
+        self._reply_forms: dict[tuple[int, int], Struct] = {}
+        self._channel = Channel(output, limits)
+        self._dead = False
+        try:
+            descriptors = (*self._channel.theirs, output.writer)
+            self._job = zygote.open(descriptors, int(limits.cpu_seconds * 1e9), limits.memory_bytes)
+        except BaseException:
+            self._channel.close()
+            raise
+        finally:
+            self._channel.close_theirs()
+        text = source.encode("utf-8", "replace")
+        self._channel.start(_pack_header(len(text), 0, wire.SOURCE, 0, 0) + text)
+
+    def __enter__(self) -> "SandboxedCandidate":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- The calls of `evolve.problem.Candidate` ---------------------------------------------------------
+
+    def call(self, function: str, *args: Value) -> object:
+        """Call a function of the program and return what it returned."""
+        return self._value(wire.CALL, function, args)
+
+    def create(self, cls: str, *args: Value) -> None:
+        """Call `cls`, and keep what it returns for `step`."""
+        self._value(wire.CREATE, cls, args)
+
+    def _value(self, kind: int, name: str, args: tuple[Value, ...]) -> object:
+        payload = encode([name, args])
+        return self._decoded(self._ask(self._frame(kind, payload)))
+
+    def step(self, method: str, *args: Value) -> object:
+        """Call a method of the created object. Numbers and lists of numbers travel fastest."""
+        flat: Sequence[Any] = args
+        types = (*map(type, args),)
+        key: object = (method, types)
+        if list in types or tuple in types:
+            key, flat = _flattened(method, args)
+        try:
+            shape = self._steps[key]
+        except KeyError:
+            shape = self._steps[key] = self._declare_step(method, args)
+        if shape is None:
+            answer = self._ask(self._frame(wire.STEP, encode([method, args])))
+        else:
+            number, length, pack = shape
+            self._sequence += 1
+            try:
+                frame = pack(length, self._sequence, wire.STEP_NUMBERS, 0, number, *flat)
+            except struct_error:
+                raise OverflowError("an integer beyond 64 bits cannot be sent to a program") from None
+            answer = self._ask(frame)
+        kind, small, wide, reply = answer
+        if kind != wire.NUMBERS:
+            return self._decoded(answer)
+        if small == wire.BARE_NUMBER and len(reply) == _BARE_BYTES:
+            return (_unpack_float if wide else _unpack_int)(reply)[0]
+        return self._numbers(small, wide, reply)
+
+    def lockstep(self, function: str, *tables: Table) -> Floats:
+        """Call a function once for each row of `tables`; float64 of the number of calls."""
+        calls = _number_of_calls(tables)
+        key = (function, *[table.record for table in tables])
+        number = self._locksteps.get(key)
+        prefix = b""
+        if number is None:
+            number = self._locksteps[key] = len(self._steps) + len(self._locksteps)
+            records = [[table.record.name, list(table.record.fields)] for table in tables]
+            prefix = self._shape(number, "lockstep", [function, records])
+        parts = []
+        for table in tables:
+            index = table.index
+            parts.append(wire.TABLE.pack(len(table.rows), 0 if index is None else len(index)))
+            parts.append(np.ascontiguousarray(table.rows, "<f8").tobytes())
+            if index is not None:
+                parts.append(np.ascontiguousarray(index, "<i4").tobytes())
+        payload = b"".join(parts)
+        self._sequence += 1
+        header = _pack_header(len(payload), self._sequence, wire.LOCKSTEP, 0, number)
+        kind, _, _, reply = self._ask(prefix + header + payload)
+        if kind != wire.COLUMN or len(reply) != wire.HEADER_BYTES + 8 * calls:
+            self._fail(CandidateFailure(Status.INVALID, "a reply of the wrong kind or length"))
+        return np.frombuffer(reply, "<f8", offset=wire.HEADER_BYTES).astype(np.float64)
+
+    # --- Frames ------------------------------------------------------------------------------------------
+
+    def _frame(self, kind: int, payload: bytes) -> bytes:
+        self._sequence += 1
+        return _pack_header(len(payload), self._sequence, kind, 0, 0) + payload
+
+    def _shape(self, number: int, kind: str, description: list[Value]) -> bytes:
+        payload = encode([kind, description])
+        return _pack_header(len(payload), 0, wire.SHAPE, 0, number) + payload
+
+    def _declare_step(self, method: str, args: tuple[Value, ...]) -> _StepShape | None:
+        """Tell the runner how the numbers of `args` follow each other, if numbers are all they are."""
+        letters, segments, plain = "", [], True
+        for argument in args:
+            start = len(letters)
+            if isinstance(argument, (list, tuple)):
+                plain = False
+                kinds = [type(item) for item in argument]
+                segments.append([start, start + len(kinds)])
+            else:
+                kinds = [type(argument)]
+                segments.append([start, -1])
+            letters += "".join(_LETTER_OF.get(kind, "?") for kind in kinds)
+        known = len(self._steps) + len(self._locksteps)
+        if "?" in letters or len(letters) > _LONGEST_ROW or known >= _MOST_SHAPES:
+            return None
+        form = Struct(wire.HEADER.format + letters)
+        self._channel.queue(self._shape(known, "step", [method, letters, None if plain else segments]))
+        return known, form.size - wire.HEADER_BYTES, form.pack
+
+    def _ask(self, frame: bytes) -> tuple[int, int, int, Frame]:
+        if self._dead:
+            self._refuse()
+        try:
+            answer = self._channel.exchange(frame, self._sequence)
+        except ChannelClosed:
+            self._fail(self._explain_end())
+        except CandidateFailure as failure:
+            self._fail(failure)
+        if answer[0] == wire.FAILURE:
+            self._fail(self._told_failure(_payload(answer[3])))
+        return answer
+
+    def _numbers(self, count: int, mask: int, reply: Frame) -> list[float | int]:
+        form = self._reply_forms.get((count, mask))
+        if form is None:
+            if not 0 < count <= wire.MOST_NUMBERS or mask >> count:
+                self._fail(CandidateFailure(Status.INVALID, "a malformed row of numbers"))
+            letters = "".join("d" if mask >> at & 1 else "q" for at in range(count))
+            form = self._reply_forms[count, mask] = Struct(f"<{wire.HEADER_BYTES}x{letters}")
+        if len(reply) != form.size:
+            self._fail(CandidateFailure(Status.INVALID, "a malformed row of numbers"))
+        return list(form.unpack(reply))
+
+    def _decoded(self, answer: tuple[int, int, int, Frame]) -> object:
+        if answer[0] != wire.VALUE:
+            self._fail(CandidateFailure(Status.INVALID, f"a reply of unknown kind {answer[0]}"))
+        try:
+            return decode(_payload(answer[3]))
+        except UndecodableReply as error:
+            self._fail(CandidateFailure(Status.INVALID, f"a malformed reply: {error}"))
+
+    # --- Failures ----------------------------------------------------------------------------------------
+
+    def _refuse(self) -> NoReturn:
+        if self._failure is not None:
+            raise self._failure
+        raise RuntimeError("this candidate is closed")
+
+    def _fail(self, failure: CandidateFailure | InfrastructureError) -> NoReturn:
+        """Remember why the candidate is dead, end it, and raise."""
+        self._failure = failure
+        self._dead = True
+        if not isinstance(failure, InfrastructureError):
+            self.close()
+        raise failure
+
+    def _told_failure(self, payload: memoryview) -> CandidateFailure:
+        """The failure that the candidate's process tells of: words of a stranger, but failing is no gain."""
+        try:
+            status, text, row = decode_failure(payload)
+        except UndecodableReply as error:
+            return CandidateFailure(Status.INVALID, f"a malformed reply: {error}")
+        known = _STATUSES.get(status, Status.INVALID)
+        return CandidateFailure(known, printable(text), row if row >= 0 else None)
+
+    def _explain_end(self) -> CandidateFailure | InfrastructureError:
+        """Why the candidate's process has closed its socket."""
+        try:
+            verdict = self._verdict = self._zygote.end(self._job)
+        except InfrastructureError as error:
+            return error
+        if verdict.overtime:
+            return CandidateFailure(
+                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
+            )
+        code = os.waitstatus_to_exitcode(verdict.wait_status)
+        if self._channel.ready_ns < 0:
+            if code == wire.NOT_LOCKED_DOWN:
+                return InfrastructureError(
+                    f"a sandbox could not lock its process down: {self._output.take()[-500:]}"
+                )
+            return InfrastructureError(f"a sandbox's process ended with {code} before the program began")
+        if code >= 0:
+            return CandidateFailure(Status.CRASHED, f"the process ended itself with exit code {code}")
+        if -code == signal.SIGKILL:
+            return self._explain_kill(verdict)
+        if -code == signal.SIGXCPU:
+            return CandidateFailure(
+                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
+            )
+        if -code == getattr(signal, "SIGSYS", 0):
+            return CandidateFailure(Status.CRASHED, "the process made a forbidden system call and was killed")
+        return CandidateFailure(Status.CRASHED, f"the process died of {_signal_name(-code)}")
+
+    def _explain_kill(self, verdict: Verdict) -> CandidateFailure | InfrastructureError:
+        if verdict.clock_ns >= 0:
+            return CandidateFailure(Status.CRASHED, "the program closed its connection")
+        if verdict.spent_ns >= self._limits.cpu_seconds * 1e9:
+            return CandidateFailure(
+                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
+            )
+        if self._zygote.hello.seccomp:  # it could not have done so itself
+            return InfrastructureError(
+                "something outside killed a candidate's process; is the machine out of memory?"
+            )
+        return CandidateFailure(Status.CRASHED, "the process died of SIGKILL")
+
+    # --- The end -----------------------------------------------------------------------------------------
+
+    @property
+    def usage(self) -> Usage:
+        """What was used, known once the candidate is closed.
+
+        Raises:
+            RuntimeError: It is not closed.
+        """
+        if self._usage is None:
+            raise RuntimeError("a candidate's usage is known when it is closed")
+        return self._usage
+
+    def close(self) -> Usage:
+        """Kill and reap the process; what it has used. Idempotent.
+
+        Raises:
+            InfrastructureError: The zygote is gone, and with it the candidate.
+        """
+        if self._usage is not None:
+            return self._usage
+        self._dead = True
+        failure: InfrastructureError | None = None
+        try:
+            verdict = self._verdict or self._zygote.end(self._job)
+        except InfrastructureError as error:
+            failure, verdict = error, Verdict(False, 0, -1, 0, 0)
+        self._channel.close()
+        output = printable(self._output.take())
+        ready = max(0, self._channel.ready_ns)
+        spent = verdict.clock_ns if verdict.clock_ns >= 0 else verdict.spent_ns
+        self._usage = Usage(
+            cpu_seconds=max(0, spent - ready - self._charged_ns) / 1e9 if ready else 0.0,
+            wall_seconds=self._channel.waited,
+            peak_memory_bytes=verdict.resident_bytes,
+            output=output,
+            output_exceeded=self._output.exceeded,
+        )
+        self._on_close()
+        if failure is not None and self._failure is None:
+            self._failure = failure
+            raise failure
+        return self._usage
+
+
+_ROWS = (list, tuple)
+
+
+def _flattened(method: str, args: Sequence[Any]) -> tuple[object, Sequence[Value]]:
+    """The key of a step's shape, and its numbers in a row."""
+    if len(args) == 1:
+        return (method, (*map(type, args[0]),)), args[0]
+    key: list[object] = [method]
+    flat: list[Value] = []
+    for argument in args:
+        if type(argument) in _ROWS:
+            key.append((*map(type, argument),))
+            flat.extend(argument)
+        else:
+            key.append(type(argument))
+            flat.append(argument)
+    return tuple(key), flat
+
+
+_LETTER_OF: dict[type, str] = {float: "d", int: "q"}
+_BARE_BYTES = wire.HEADER_BYTES + 8
+_unpack_float = Struct(f"<{wire.HEADER_BYTES}xd").unpack
+_unpack_int = Struct(f"<{wire.HEADER_BYTES}xq").unpack
+
+
+def _payload(frame: Frame) -> memoryview:
+    return memoryview(frame)[wire.HEADER_BYTES :]
+
+
+def _number_of_calls(tables: tuple[Table, ...]) -> int:
+    """How many calls the tables describe.
+
+    Raises:
+        ValueError: They disagree, or are malformed: a mistake of the evaluator's.
+    """
+    lengths = set()
+    for table in tables:
+        rows, index = table.rows, table.index
+        if rows.ndim != 2 or rows.shape[1] != len(table.record.fields) or not len(table.record.fields):
+            raise ValueError(
+                f"rows of {table.record.name} have shape {rows.shape}, not (n, {len(table.record.fields)})"
+            )
+        if index is not None and len(index) and not (index.min() >= 0 and index.max() < len(rows)):
+            raise ValueError(f"an index into {table.record.name} points beyond its {len(rows)} rows")
+        lengths.add(len(rows) if index is None else len(index))
+    if len(lengths) != 1:
+        raise ValueError(f"tables of {sorted(lengths)} calls in one lockstep")
+    return lengths.pop()
+
+
+def printable(text: str) -> str:
+    """Text of a stranger without characters that a terminal or a database would stumble over."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

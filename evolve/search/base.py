@@ -1,0 +1,102 @@
+"""What a strategy is: it keeps populations, and picks parents, context and operator.
+
+A strategy is asked for a selection and told what came of it, in the order of the proposals' numbers, and
+never at the same time by two. It never evaluates, and it knows programs by their hashes only.
+"""
+
+import random
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+import msgspec
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What a proposal is to be made from, and by which operator."""
+
+    operator: str
+    parents: tuple[str, ...]
+    """Hashes; the first is the program that the child descends from."""
+    inspirations: tuple[str, ...] = ()
+    """Hashes of programs that an operator may take parts of."""
+    context: dict[str, Any] = {}
+    """What the strategy wants to be told again with the result, such as the island; JSON data."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of a proposal, as far as a strategy may know."""
+
+    number: int
+    selection: Selection
+    program: str | None = None
+    """The new program's hash; None where no new program was evaluated."""
+    score: float | None = None
+    """On train; None where it failed or is suspect."""
+    scores: tuple[float, ...] = ()
+    """The score on each train instance, in the order of the split."""
+    size: int = 0
+    """Length of the program's normalised source, characters."""
+
+
+class Meaning(StrEnum):
+    """What a result meant to the strategy."""
+
+    ACCEPTED = "accepted"
+    """It is in a population now."""
+    NOT_BETTER = "not_better"
+    """It was evaluated, and no population wants it."""
+    FAILED = "failed"
+    """It has no score."""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """A strategy's answer to a result."""
+
+    meaning: Meaning
+    improvement: float = 0.0
+    """By how much it raised the best score of its population; 0.0 where it did not."""
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What a strategy is made with."""
+
+    operators: dict[str, float]
+    """Names and weights of the operators to choose from; the weights are positive."""
+    baselines: tuple[str, ...]
+    """Hashes of the problem's baselines: inspirations, and parents while there is nothing better."""
+
+    def an_operator(self, random: random.Random) -> str:
+        """The name of an operator, by weight; in whichever order the operators were given."""
+        names = sorted(self.operators)
+        return random.choices(names, [self.operators[name] for name in names])[0]
+
+    def a_baseline(self, random: random.Random) -> str:
+        """The hash of a baseline."""
+        return random.choice(self.baselines)
+
+
+class Strategy(Protocol):
+    """Ask/tell. The state is JSON data of bounded size, so that it can be stored with every commit."""
+
+    @classmethod
+    def start(cls, setup: Setup) -> Self:
+        """A strategy that knows nothing yet. The first thing it is told of is the seed program."""
+        ...
+
+    @classmethod
+    def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
+        """The strategy whose `state` this was; from here on it behaves as that one would have."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that it remembers."""
+        ...
+
+    def ask(self, number: int, random: random.Random) -> Selection:
+        """What proposal `number` is to be made from. All randomness comes from `random`."""
+        ...
+
+    def tell(self, result: Result) -> Verdict:
+        """Learn what became of a proposal."""
+        ...

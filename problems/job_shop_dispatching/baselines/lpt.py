@@ -1,0 +1,5 @@
+"""LPT, longest processing time."""
+
+
+def priority(operation, state):
+    return operation.duration

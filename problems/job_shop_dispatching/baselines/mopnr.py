@@ -1,0 +1,5 @@
+"""MOPNR, most operations remaining in the job."""
+
+
+def priority(operation, state):
+    return operation.operations_remaining

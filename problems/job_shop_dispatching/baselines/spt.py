@@ -1,0 +1,5 @@
+"""SPT, shortest processing time."""
+
+
+def priority(operation, state):
+    return -operation.duration

@@ -1,0 +1,176 @@
+"""The workloads of the problem: what is generated for each split."""
+
+from functools import cache
+
+import msgspec
+
+from evaluators.moe.generator import LoadModel, Popularity, generate_loads
+from evaluators.moe.loads import ExpertLoads
+from evaluators.moe.placement import Deployment
+from evolve.problem import Instance, Split
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """Loads to be balanced, and the hardware to balance them on."""
+
+    loads: ExpertLoads
+    deployment: Deployment
+
+
+PUBLISHED = Deployment(num_replicas=288, num_groups=8, num_nodes=4, num_gpus=32)
+"""The deployment of the published benchmark (ADRS leaderboard, problem eplb)."""
+
+
+class _Case(msgspec.Struct, frozen=True):
+    """A workload to generate."""
+
+    model: LoadModel
+    deployment: Deployment
+
+
+# Cases of `train` and `validation`: moderate tails, and small enough for thousands of evaluations.
+_SEARCH_CASES = (
+    _Case(
+        LoadModel(
+            layers=4,
+            experts=64,
+            windows=12,
+            tokens=200_000,
+            skew=1.0,
+            drift=0.3,
+            persistence=0.95,
+            burst=0.2,
+            shifts=1,
+            idle=0.05,
+        ),
+        PUBLISHED,
+    ),
+    _Case(
+        LoadModel(
+            layers=8,
+            experts=64,
+            windows=12,
+            tokens=100_000,
+            skew=0.8,
+            drift=0.25,
+            persistence=0.95,
+            burst=0.2,
+            idle=0.05,
+        ),
+        Deployment(num_replicas=80, num_groups=8, num_nodes=4, num_gpus=16),
+    ),
+    _Case(
+        LoadModel(
+            layers=12,
+            experts=32,
+            windows=12,
+            tokens=50_000,
+            popularity=Popularity.ZIPF,
+            skew=0.9,
+            drift=0.2,
+            persistence=0.93,
+            burst=0.15,
+            shifts=1,
+        ),
+        Deployment(num_replicas=48, num_groups=8, num_nodes=2, num_gpus=8),
+    ),
+    _Case(
+        LoadModel(
+            layers=16,
+            experts=16,
+            windows=12,
+            tokens=20_000,
+            skew=0.8,
+            drift=0.2,
+            persistence=0.9,
+            burst=0.15,
+        ),
+        Deployment(num_replicas=32, num_groups=4, num_nodes=2, num_gpus=16),
+    ),
+)
+
+# Cases of `test`: heavier tails, more shifts, other sizes.
+_TEST_CASES = (
+    _Case(
+        LoadModel(
+            layers=26,
+            experts=64,
+            windows=12,
+            tokens=500_000,
+            skew=1.2,
+            drift=0.3,
+            persistence=0.93,
+            burst=0.2,
+            shifts=2,
+            idle=0.1,
+        ),
+        PUBLISHED,
+    ),
+    _Case(
+        LoadModel(
+            layers=12,
+            experts=256,
+            windows=12,
+            tokens=1_000_000,
+            popularity=Popularity.ZIPF,
+            skew=0.8,
+            drift=0.3,
+            persistence=0.95,
+            burst=0.15,
+            shifts=2,
+            idle=0.05,
+        ),
+        PUBLISHED,
+    ),
+    _Case(
+        # Ten groups do not divide evenly over four nodes.
+        LoadModel(
+            layers=10,
+            experts=160,
+            windows=12,
+            tokens=300_000,
+            skew=1.1,
+            drift=0.2,
+            persistence=0.9,
+            burst=0.25,
+            shifts=3,
+            idle=0.05,
+        ),
+        Deployment(num_replicas=192, num_groups=10, num_nodes=4, num_gpus=24),
+    ),
+    _Case(
+        LoadModel(
+            layers=16,
+            experts=8,
+            windows=12,
+            tokens=20_000,
+            popularity=Popularity.ZIPF,
+            skew=1.3,
+            drift=0.2,
+            persistence=0.95,
+            burst=0.15,
+            shifts=2,
+        ),
+        Deployment(num_replicas=16, num_groups=2, num_nodes=2, num_gpus=8),
+    ),
+)
+
+_FIRST_SEED = {Split.TRAIN: 1000, Split.VALIDATION: 2000, Split.TEST: 3000}
+
+
+@cache
+def generated_workloads(split: Split) -> tuple[Instance[Workload], ...]:
+    """The generated workloads of a split; their names say experts, replicas and GPUs."""
+    cases = _TEST_CASES if split is Split.TEST else _SEARCH_CASES
+    return tuple(
+        Instance(
+            _name(split, case),
+            Workload(generate_loads(case.model, _FIRST_SEED[split] + number), case.deployment),
+        )
+        for number, case in enumerate(cases)
+    )
+
+
+def _name(split: Split, case: _Case) -> str:
+    deployment = case.deployment
+    return f"{split.value}-{case.model.experts}e-{deployment.num_replicas}r-{deployment.num_gpus}gpu"

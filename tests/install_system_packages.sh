@@ -1,0 +1,23 @@
+#!/bin/sh
+# Installs what the tests use beside Python packages: bubblewrap, the strongest sandbox.
+# Without the rights to do so it says what to type; tests that need it are then skipped, except in CI.
+set -eu
+
+missing=""
+command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
+[ -n "$missing" ] || exit 0
+
+if command -v apt-get >/dev/null 2>&1; then
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=""
+    elif sudo -n true 2>/dev/null; then
+        as_root="sudo"
+    else
+        echo "some tests will be skipped; to run them all: sudo apt-get install -y$missing"
+        exit 0
+    fi
+    $as_root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq $missing >/dev/null
+else
+    echo "some tests will be skipped; install:$missing"
+fi

@@ -1,0 +1,54 @@
+"""Runs the real command line in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        assert self.out, self.err
+        return json.loads(self.out)
+
+    def complaint(self) -> str:
+        """Its one line of complaint."""
+        lines = [line for line in self.err.splitlines() if line.startswith("evolve: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without settings of evolve's, and with `changes`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EVOLVE_")}
+    return kept | {"COLUMNS": "200"} | changes
+
+
+def arguments(*words: str | Path) -> list[str]:
+    """The command line as a list, for `subprocess`."""
+    return [sys.executable, "-m", "evolve", *map(str, words)]
+
+
+def evolve(*words: str | Path, cwd: Path, timeout: float = 120.0, **changes: str) -> Finished:
+    """Run `evolve` with these words and wait for its end."""
+    done = subprocess.run(
+        arguments(*words),
+        cwd=cwd,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,2 @@
+def answer(x: float) -> float:
+    return 0.0
