@@ -12,6 +12,7 @@ from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, load_evaluation
 from evolve.archive.reading import RankedProgram, best_on_train
 from evolve.archive.records import ScoredEvaluation
+from evolve.archive.runs import set_champion
 from evolve.judging import Judge
 from evolve.problem import Split, Status
 
@@ -27,7 +28,7 @@ class Champion(msgspec.Struct, frozen=True):
 
 
 async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
-    """Choose the champion of a run and evaluate it on test; None where no program has a score.
+    """Choose the champion of a run, evaluate it on test and record it; None where no program has a score.
 
     What the archive has already is not evaluated again.
     """
@@ -52,6 +53,7 @@ async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
         train = load_evaluation(connection, winner.id, Split.TRAIN.value)
     assert train is not None, "a finalist has been evaluated on train"
     test = await _evaluation(archive, judge, winner, Split.TEST)
+    set_champion(archive, run_id, winner.id)
     return Champion(winner, {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test})
 
 

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 import msgspec
 
 from evolve.archive.engine import Archive
-from evolve.archive.evaluations import add_evaluation, add_program, baseline_programs, load_evaluation
+from evolve.archive.evaluations import (
+    add_evaluation,
+    add_program,
+    baseline_programs,
+    load_evaluation,
+    program_key,
+)
 from evolve.archive.records import RunRecord, ScoredEvaluation
 from evolve.archive.runs import add_instances, find_or_create_run, instance_ids
 from evolve.errors import UserError
@@ -166,6 +172,8 @@ class Judge:
                 key = known.get(name)
                 if key is None:
                     program = _parse_baseline(name, self._loaded.baselines[name])
+                    if program_key(connection, self._run.id, program.id) is not None:
+                        raise UserError(f"the baseline {name} is the same program as another one")
                     key = add_program(connection, self._run.id, program, baseline=name)
                 if load_evaluation(connection, key, split.value) is None:
                     add_evaluation(connection, key, evaluation, instances)

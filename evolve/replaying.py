@@ -68,15 +68,14 @@ class RecordedExecutor:
         them; were it otherwise, the digests would differ.
         """
         recorded = {one.instance: one for one in self._recorded(source, split)}
-        failed = next(
-            (one for one in recorded.values() if one.status not in (Status.OK, Status.SUSPECT)), None
-        )
-        if failed is not None and failed.instance in instances:
-            return [failed]
+        found = [recorded[name] for name in instances if name in recorded]
+        for count, one in enumerate(found, start=1):
+            if one.status not in (Status.OK, Status.SUSPECT):
+                return found[:count]
         missing = next((name for name in instances if name not in recorded), None)
         if missing is not None:
             return [Outcome(instance=missing, status=Status.INVALID, feedback="not in the record")]
-        return [recorded[name] for name in instances]
+        return found
 
     async def close(self) -> None:
         """Nothing to close: the archive is the caller's."""

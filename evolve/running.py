@@ -12,6 +12,7 @@ from evolve.archive.journal import Journal
 from evolve.archive.lease import RENEWAL_S, RunLease
 from evolve.archive.records import RunRecord, ScoredEvaluation
 from evolve.archive.runs import count_proposals, find_or_create_run, set_status, update_settings
+from evolve.caching import CachingExecutor
 from evolve.champion import Champion, crown
 from evolve.config import DEFAULT_EVALUATIONS, Budget, Course, Resources, Settings, fingerprint
 from evolve.controller import Context, Controller, KnownProgram
@@ -66,6 +67,8 @@ def open_run(archive: Archive, loaded: LoadedProblem, settings: Settings, name: 
         settings=_stored(settings),
         problem_reference=msgspec.to_builtins(loaded.reference),
     )
+    if run.kind != "search":
+        raise UserError(f"'{run.name}' is the name of the baselines of {run.problem}; choose another --name")
     if run.fingerprint != mark:
         raise UserError(_difference(run, loaded, settings.course))
     update_settings(archive, run.id, _stored(settings))
@@ -88,7 +91,8 @@ async def run_search(
         observer.preparing("starting workers")
         executor = await start_executor(loaded, settings.resources)
         try:
-            return await search_with(executor, archive, loaded, settings, run, lease, observer)
+            cached = CachingExecutor(executor, archive, reference_run(archive, loaded).id)
+            return await search_with(cached, archive, loaded, settings, run, lease, observer)
         finally:
             await executor.close()
     finally:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
-from sqlalchemy.orm import aliased
 
 from evolve.archive.digest import run_digest
 from evolve.archive.evaluations import baseline_programs, load_evaluation
@@ -78,7 +77,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def gather(connection: Connection, run: RunRecord, archive_option: str) -> Report:
     """Read everything about a run; `archive_option` is what its commands need to find the archive."""
     assert run.reference_id is not None, "a search run has a reference run"
-    champion = _champion(connection, run.id)
+    champion = _champion(connection, run)
     baselines = _baselines(connection, run.reference_id)
     leader = None if champion else next(iter(top_programs(connection, run.id, 1)), None)
     loaded, notes = _loaded(run)
@@ -107,23 +106,12 @@ def gather(connection: Connection, run: RunRecord, archive_option: str) -> Repor
     )
 
 
-def _champion(connection: Connection, run_id: int) -> ChampionReport | None:
-    """Of the programs that were put to the test, the best on validation; of equals, as they are ranked.
-
-    A run that was gone on with may have tested several.
-    """
-    train, validation, test = (aliased(Evaluation, name=split.value) for split in Split)
+def _champion(connection: Connection, run: RunRecord) -> ChampionReport | None:
+    """The program that won when the run last ended."""
     row = connection.execute(
         select(Program.id, Program.hash, Program.source, Proposal.number, Proposal.operator, Proposal.parents)
         .join(Proposal, Proposal.program_id == Program.id)
-        .join(train, (train.program_id == Program.id) & (train.split == Split.TRAIN.value))
-        .join(
-            validation, (validation.program_id == Program.id) & (validation.split == Split.VALIDATION.value)
-        )
-        .join(test, (test.program_id == Program.id) & (test.split == Split.TEST.value))
-        .where(Program.run_id == run_id, validation.status == Status.OK.value)
-        .order_by(validation.score.desc(), train.score.desc(), func.length(Program.source), Program.id)
-        .limit(1)
+        .where(Program.id == run.champion_id)
     ).one_or_none()
     if row is None:
         return None
@@ -134,7 +122,7 @@ def _champion(connection: Connection, run_id: int) -> ChampionReport | None:
         operator=row.operator,
         parents=tuple(row.parents),
         source=row.source,
-        diff=diff(_seed(connection, run_id), row.source, ("seed", row.hash[:12])),
+        diff=diff(_seed(connection, run.id), row.source, ("seed", row.hash[:12])),
         evaluations={split: one for split, one in found.items() if one is not None},
     )
 
@@ -265,7 +253,8 @@ def _commands(
     commands.append(f"evolve digest {name} {again}  # {digest}")
     if champion is not None:
         commands.append(f"evolve export {champion.program[:12]} -o {CHAMPION_FILE}{archive_option}")
-        commands.append(" ".join([f"evolve evaluate {problem} {CHAMPION_FILE} --split test", *files]))
+        evaluate = [f"evolve evaluate {problem} {CHAMPION_FILE} --split test", *files]
+        commands.append(" ".join(evaluate) + archive_option)
     return commands
 
 

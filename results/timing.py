@@ -9,13 +9,13 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from evolve.errors import UserError
-from evolve.execution.base import Executor
 from evolve.loading import AnyProblem
-from evolve.problem import InfrastructureError, LockstepProblem, Split, Status
+from evolve.problem import InfrastructureError, LockstepProblem, Outcome, Split, Status
 from results.statistics import Interval, log_ratio, median_interval
 
 FEWEST_PAIRS = 16
@@ -32,6 +32,14 @@ NEGLIGIBLE = 0.001
 costs, 1 to 1.6 ms, is subtracted."""
 
 _CHECKED_EVERY = 8
+
+
+class Evaluating(Protocol):
+    """The part of an executor that measuring needs."""
+
+    async def submit(self, source: str, split: Split, instances: Sequence[str]) -> list[Outcome]:
+        """See `evolve.execution.base.Executor`."""
+        ...
 
 
 class TimingSample(msgspec.Struct, frozen=True):
@@ -71,7 +79,7 @@ class TimeRatio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def measure_pairs(
-    executor: Executor,
+    executor: Evaluating,
     sources: tuple[str, str],
     problem: AnyProblem,
     split: Split,
@@ -137,7 +145,7 @@ def time_sentence(found: TimeRatio, first: str, second: str, split: str) -> str:
     return f"{opening} ({evidence}; {absolute}){caution}"
 
 
-async def _cpu_seconds(executor: Executor, source: str, split: Split, instances: Sequence[str]) -> float:
+async def _cpu_seconds(executor: Evaluating, source: str, split: Split, instances: Sequence[str]) -> float:
     """CPU time of one evaluation."""
     outcomes = await executor.submit(source, split, instances)
     failed = next((one for one in outcomes if one.status not in (Status.OK, Status.SUSPECT)), None)

@@ -73,9 +73,8 @@ def no_score(name: str, evaluation: ScoredEvaluation) -> str:
     failed = next((one for one in evaluation.outcomes if one.status is not Status.OK), None)
     if failed is None:
         return f"{name} was not evaluated to the end ({evaluation.status.value})"
-    lines = [line.strip() for line in failed.feedback.splitlines() if line.strip()]
-    reason = f": {lines[-1]}" if lines else ""
-    return f"{name} is '{failed.status.value}' on {failed.instance}{reason}"
+    reason = failed.feedback.strip().partition("\n")[0]
+    return f"{name} is '{failed.status.value}' on {failed.instance}{': ' if reason else ''}{reason}"
 
 
 def better_or_worse(ratio: float) -> str:

@@ -115,7 +115,7 @@ class Encoder:
         except OverflowError:
             return False
         if rows:
-            code, size = (wire.FLOAT_ROWS if is_float else wire.INT_ROWS), pack("<II", rows, columns)
+            code, size = (wire.FLOAT_ROWS if is_float else wire.INT_ROWS), wire.TWO_COUNTS.pack(rows, columns)
         else:
             code, size = (wire.FLOAT_LIST if is_float else wire.INT_LIST), wire.COUNT.pack(len(value))
         self._put_extension(code, size)
@@ -214,7 +214,7 @@ class Decoder:
         letter = "d" if code in (wire.FLOAT_LIST, wire.FLOAT_ROWS) else "q"
         if code in (wire.FLOAT_LIST, wire.INT_LIST):
             return self._raw(letter, wire.COUNT.unpack(data)[0]).tolist()
-        rows, columns = wire.TABLE.unpack(data)
+        rows, columns = wire.TWO_COUNTS.unpack(data)
         flat = self._raw(letter, rows * columns).tolist()
         return [flat[at : at + columns] for at in range(0, rows * columns, columns)]
 

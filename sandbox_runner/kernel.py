@@ -1,6 +1,7 @@
 """The few system calls that Python does not offer, through ctypes. Linux only."""
 
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -134,6 +135,12 @@ class FilterProgram:
             OSError: The kernel has no seccomp filters, or something forbids them.
         """
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program))
+
+
+def has_seccomp() -> bool:
+    """Whether filters can be loaded: only then is a missing one a bad address."""
+    _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0, 0, 0)
+    return ctypes.get_errno() == errno.EFAULT
 
 
 def raw_fork() -> int:

@@ -43,7 +43,7 @@ def ruleset(readable: Sequence[str], listable: Sequence[str]) -> int:
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     number = kernel.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
     descriptor = kernel.checked(number, "landlock_create_ruleset")
-    rights_of = {path: _READ_DIR for path in listable}
+    rights_of = dict.fromkeys(listable, _READ_DIR)
     for path in readable:
         rights_of[path] = _READ_FILE | (_READ_DIR if os.path.isdir(path) else 0)  # noqa: PTH112
     for path, rights in rights_of.items():

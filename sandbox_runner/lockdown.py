@@ -56,7 +56,7 @@ class Lockdown:
             self.landlock_version = landlock.version()
         self.reads_files = boxed or self._ruleset >= 0
         self._filter: kernel.FilterProgram | None = None
-        if _LINUX and use_seccomp:
+        if _LINUX and use_seccomp and kernel.has_seccomp():
             instructions = FILTERS.get((kernel.machine(), self.reads_files))
             if instructions is not None:
                 self._filter = kernel.FilterProgram(instructions)
@@ -113,12 +113,19 @@ class Lockdown:
         os.dup2(replies, REPLIES)
         os.closerange(REPLIES + 1, _MOST_DESCRIPTORS)
         memory = min(self._baseline + memory_bytes, self._most_memory)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        seconds = min(cpu_ns // 10**9 + 2, self._most_seconds)
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        except ValueError:
+            if _LINUX:
+                raise
+            # macOS has the name of this limit only; probing finds that it does not hold.
+        # Elsewhere than on Linux this is the only limit on CPU time, in whole seconds.
+        seconds = min(-(-cpu_ns // 10**9) + (2 if _LINUX else 0), self._most_seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         if self._filter is not None:
             self._filter.load()
         else:
+            os.setsid()
             _limit(resource.RLIMIT_NPROC, 0)
 
 

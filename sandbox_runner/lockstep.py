@@ -47,8 +47,8 @@ class LockstepShape(NamedTuple):
             at += wire.TABLE.size
             stop = at + rows * row.size
             objects = map(build, row.iter_unpack(payload[at:stop]))
-            at = stop + 4 * indices
-            if indices:
+            at = stop + 4 * max(0, indices)
+            if indices >= 0:
                 objects = map(list(objects).__getitem__, payload[stop:at].cast("i"))
             calls.append(objects)
         results: list[Any] = []

@@ -53,8 +53,8 @@ FAILURE: Final = 20
 BARE_NUMBER: Final = 255
 MOST_NUMBERS: Final = 16
 
-TABLE: Final = Struct("<II")
-"""Number of rows, and length of the index (0 where the table has none)."""
+TABLE: Final = Struct("<Ii")
+"""Number of rows, and length of the index (-1 where the table has none)."""
 
 # Extension codes in a tree of values.
 FLOAT_LIST: Final = 1
@@ -69,6 +69,7 @@ ARRAY: Final = 5
 """Numpy array, C order. Data: one byte of ARRAY_FORMATS, then a COUNT for each dimension."""
 
 COUNT: Final = Struct("<I")
+TWO_COUNTS: Final = Struct("<II")
 SHORTEST_ARRAY: Final = 8
 """Lists shorter than this stay in the tree."""
 MOST_DIMENSIONS: Final = 8

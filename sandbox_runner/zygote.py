@@ -93,7 +93,7 @@ class Zygote:
         """Watch one candidate until it has ended, and report."""
         kind = wire.ENDED
         clock = -1
-        with Watch(self._control.fileno(), child) as watch:
+        with Watch(self._control.fileno(), child, whole_session=not self._lockdown.seccomp) as watch:
             while True:
                 ordered, ended = watch.wait(cpu_ns)
                 if ended:
@@ -110,7 +110,7 @@ class Zygote:
                 clock = used
                 watch.kill()
                 break
-            _, status, usage = os.wait4(child, 0)
+            status, usage = watch.reap()
         resident = usage.ru_maxrss * (1024 if _LINUX else 1)
         spent = round((usage.ru_utime + usage.ru_stime) * 1e9)
         self._control.sendall(wire.VERDICT.pack(kind, job, status, 0, clock, spent, resident))
@@ -119,9 +119,11 @@ class Zygote:
 class Watch:
     """Waits for an order or the end of a child, whichever is first. A context manager."""
 
-    def __init__(self, control: int, child: int) -> None:
+    def __init__(self, control: int, child: int, *, whole_session: bool) -> None:
         self._control = control
         self._child = child
+        self._whole_session = whole_session
+        self._reaped: tuple[int, Any] | None = None
         self._clock = (~child << 3) | 2  # CPUCLOCK_SCHED of another process, as in posix-timers
         self._handle = os.pidfd_open(child) if _LINUX else -1
         self._poll = select.poll()
@@ -140,7 +142,10 @@ class Watch:
         """Whether an order waits, and whether the child has ended; neither when it may be over its limit."""
         if self._handle < 0:
             ordered = bool(self._poll.poll(_POLL_WITHOUT_PIDFD_S * 1000))
-            return ordered, os.waitid(os.P_PID, self._child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            child, status, usage = os.wait4(self._child, os.WNOHANG)
+            if child:
+                self._reaped = status, usage
+            return ordered, child != 0
         # A process of one thread spends no more CPU time than time passes.
         left = max(1, -(-(cpu_ns - self.cpu_ns()) // 1_000_000))
         ready = {descriptor for descriptor, _ in self._poll.poll(min(left, 3_600_000))}
@@ -156,8 +161,17 @@ class Watch:
             return -1
 
     def kill(self) -> None:
-        """Kill the child, which must not have been waited for."""
+        """Kill the child, and where it could have children, what is in its session."""
         os.kill(self._child, signal.SIGKILL)
+        if self._whole_session:
+            try:
+                os.killpg(self._child, signal.SIGKILL)
+            except OSError:
+                return  # it had not come to making one
+
+    def reap(self) -> tuple[int, Any]:
+        """Wait status and resource usage of the child, once it has ended or been killed."""
+        return self._reaped or os.wait4(self._child, 0)[1:]
 
 
 def prepare(configuration: dict[str, Any], control: socket.socket) -> Lockdown:
@@ -198,10 +212,24 @@ def _preload(names: Sequence[str]) -> None:
             if name.startswith("numpy"):
                 raise
     del sys.modules["_hashlib"]
-    # Every candidate starts from this state, so that one which draws from it is repeatable.
-    sys.modules["random"].seed(0)
+    _make_repeatable()
+
+
+def _make_repeatable() -> None:
+    """Give every candidate the same random numbers, also from generators that it does not seed.
+
+    What is meant to be unpredictable (`os.urandom`, `secrets`) stays so.
+    """
+    random: Any = sys.modules["random"]
+    seed = random.Random.seed
+    random.Random.seed = lambda self, a=None, version=2: seed(self, 0 if a is None else a, version)
+    random.seed = random._inst.seed
+    random.seed()
     if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
+        numpy: Any = sys.modules["numpy"]
+        # Where SeedSequence looks for entropy when it is given none.
+        numpy.random.bit_generator.randbits = lambda bits: 0
+        numpy.random.seed(0)
 
 
 def _without(readable: Sequence[str], masked: Sequence[str]) -> list[str]:
@@ -237,7 +265,20 @@ def _tidy(path: Sequence[str]) -> None:
         setattr(sys, f"__{name}__", stream)
     warm_up(_WARM_UP_ROUNDS)
     gc.collect()
+    if "numpy" in sys.modules:
+        _clear_array_cache()
     gc.freeze()
+
+
+def _clear_array_cache() -> None:
+    """Overwrite the small blocks that numpy keeps for its next arrays: up to 7 of each size below 1 KiB.
+
+    What lies in them are addresses of this process, which differ from one zygote to the next.
+    """
+    empty = sys.modules["numpy"].empty
+    for size in range(1, 1024):
+        for block in [empty(size, dtype="u1") for _ in range(8)]:
+            block.fill(0)
 
 
 def main() -> None:

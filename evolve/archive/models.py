@@ -94,6 +94,8 @@ class Run(Base):
     """`running`, `finished` or `interrupted`."""
     reason: Mapped[str] = mapped_column(default="")
     """Why a finished run ended: which budget, or which target."""
+    champion_id: Mapped[int | None] = mapped_column(ForeignKey("program.id", use_alter=True))
+    """The program that won, chosen on validation when the run last ended."""
     seconds: Mapped[float] = mapped_column(default=0.0)
     """Wall time spent on the run so far, over all its continuations."""
     created_at: Mapped[datetime.datetime]
@@ -191,6 +193,18 @@ class Outcome(Base):
     metrics: Mapped[dict[str, Any] | None]
     """Metrics beside the first objective's."""
     feedback: Mapped[str | None]
+
+
+class CachedOutcome(Base):
+    """An outcome of an expensive evaluation, kept from the moment it was there."""
+
+    __tablename__ = "cached_outcome"
+    reference_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    """The reference run, which stands for a version of a problem."""
+    program: Mapped[str] = mapped_column(primary_key=True)
+    """The program's hash; it need not be one of a run's programs."""
+    instance: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[dict[str, Any]]
 
 
 class StrategyState(Base):

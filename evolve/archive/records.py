@@ -34,6 +34,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     problem_reference: dict[str, Any]
     status: str
     reason: str
+    champion_id: int | None
     seconds: float
     created_at: datetime.datetime
 

@@ -94,6 +94,12 @@ def update_settings(archive: Archive, run_id: int, settings: dict[str, Any]) -> 
         connection.execute(update(Run).where(Run.id == run_id).values(settings=settings))
 
 
+def set_champion(archive: Archive, run_id: int, program_id: int) -> None:
+    """Say which program won a run."""
+    with archive.writing() as connection:
+        connection.execute(update(Run).where(Run.id == run_id).values(champion_id=program_id))
+
+
 def count_proposals(connection: Connection, run_id: int) -> dict[str, int]:
     """How many of a run's proposals have each status."""
     rows = connection.execute(

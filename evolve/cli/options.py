@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -9,7 +10,7 @@ import click
 from evolve.archive.engine import Archive, open_archive
 from evolve.config import DEFAULT_ARCHIVE
 from evolve.errors import UserError
-from evolve.loading import LoadedProblem, ProblemReference, load_problem
+from evolve.loading import LoadedProblem, ProblemReference, load_problem, problem_names
 from evolve.problem import Split
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -49,9 +50,9 @@ split_option = click.option(
 
 
 @contextmanager
-def opened(url: str, *, create: bool = False) -> Iterator[Archive]:
-    """The archive at `url`, closed again at the end."""
-    archive = open_archive(url, create=create)
+def opened(url: str, *, write: bool = False, create: bool = False) -> Iterator[Archive]:
+    """The archive at `url`, closed again at the end; for reading only, unless told otherwise."""
+    archive = open_archive(url, create=create, read_only=not (write or create))
     try:
         yield archive
     finally:
@@ -71,5 +72,11 @@ def loaded_problem(locator: str, instance_files: tuple[str, ...], split: str = "
         file = path if separator and named in SPLITS else given
         if separator and named not in SPLITS and "/" not in named and "." not in named:
             raise UserError(f"--instances {given}: '{named}' is no split; there is {', '.join(SPLITS)}")
-        files[where] = (*files.get(where, ()), file)
-    return load_problem(ProblemReference(locator, files))
+        files[where] = (*files.get(where, ()), str(Path(file).absolute()))
+    return load_problem(ProblemReference(_lasting(locator), files))
+
+
+def _lasting(locator: str) -> str:
+    """A locator that means the same from any folder: a path in full, or a name as it is."""
+    is_name = "/" not in locator and locator in problem_names()
+    return locator if is_name or not Path(locator).is_dir() else str(Path(locator).absolute())

@@ -1,5 +1,6 @@
 """`evolve report`: what a run found, and whether it beats the best baseline."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def command(run: str | None, output: Path | None, force: bool, format_: str, arc
 
 
 def _archive_option(archive: Archive) -> str:
-    return "" if archive.name == make_settings().resources.archive else f" --archive {archive.name}"
+    if archive.name == make_settings().resources.archive:
+        return ""
+    return f" --archive {shlex.quote(archive.name)}"
 
 
 def _as_json(report: Report) -> dict[str, Any]:

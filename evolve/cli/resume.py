@@ -24,7 +24,7 @@ def command(run: str | None, format_: str, **given: Any) -> int:
         raise UserError("resume prints a table or json")
     chosen = {key: value for key, value in given.items() if value is not None}
     archive_url = make_settings(chosen).resources.archive
-    with opened(archive_url) as archive:
+    with opened(archive_url, write=True) as archive:
         with archive.reading() as connection:
             record = latest_run(connection) if run is None else get_run(connection, run)
         settings = make_settings(record.settings["course"], record.settings["budget"], chosen)

@@ -87,6 +87,11 @@ resource_options = [
 @click.option(
     "--lag", type=int, metavar="N", help="Proposals in flight behind the last commit.  [default: 12]"
 )
+@click.option(
+    "--race/--no-race",
+    default=None,
+    help="Stop programs that are clearly worse than their parent on a few instances.  [default: race]",
+)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings from a TOML file.")
 @instances_option
 @format_option

@@ -56,6 +56,9 @@ def environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "LC_ALL": "C.UTF-8",
         "LD_BIND_NOW": "1",
+        # glibc fills memory that it hands out with the complement of this byte, that is with zeros, unless
+        # it comes from the thread cache. A program that reads what it never wrote reads the same every time.
+        "GLIBC_TUNABLES": "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",

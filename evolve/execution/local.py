@@ -50,7 +50,12 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
         worker = cls(process, reader, writer)
         try:
             answer = await worker.ask(Greeting(settings.reference, settings.min_isolation))
@@ -63,6 +68,11 @@ class WorkerProcess:
         if isinstance(answer, Refusal):
             raise IsolationError(answer.message) if answer.kind == "isolation" else UserError(answer.message)
         raise WorkerGoneError(f"a worker answered its greeting with {type(answer).__name__}")
+
+    @property
+    def gone(self) -> bool:
+        """Whether its end of the connection is known to be closed."""
+        return self._reader.at_eof()
 
     async def ask(self, message: Greeting | Job) -> FromWorker:
         """Send a message and wait for the answer to it."""
@@ -90,6 +100,7 @@ class LocalExecutor:
         self._settings = settings
         self._idle: asyncio.Queue[WorkerProcess] = asyncio.Queue()
         self._all: list[WorkerProcess] = []
+        self._replacing: set[asyncio.Task[None]] = set()
         self._isolation: IsolationLevel | None = None
 
     @classmethod
@@ -97,11 +108,14 @@ class LocalExecutor:
         """Start all workers side by side and wait until each is ready."""
         executor = cls(settings)
         starting = [executor._add_worker() for _ in range(settings.workers)]
-        results = await asyncio.gather(*starting, return_exceptions=True)
-        failures = [result for result in results if isinstance(result, BaseException)]
-        if failures:
+        try:
+            results = await asyncio.gather(*starting, return_exceptions=True)
+            failures = [result for result in results if isinstance(result, BaseException)]
+            if failures:
+                raise failures[0]
+        except BaseException:
             await executor.close()
-            raise failures[0]
+            raise
         return executor
 
     @property
@@ -117,13 +131,16 @@ class LocalExecutor:
         for _ in range(_ATTEMPTS):
             worker = await self._idle.get()
             try:
+                while worker.gone:  # it died idle, which says nothing about the job
+                    await self._replace(worker)
+                    worker = await self._idle.get()
                 answer = await worker.ask(job)
             except WorkerGoneError as error:
                 await self._replace(worker)
                 trouble = str(error)
                 continue
             except asyncio.CancelledError:
-                await worker.stop()
+                self._replace_later(worker)
                 raise
             self._idle.put_nowait(worker)
             if isinstance(answer, Done):
@@ -135,6 +152,9 @@ class LocalExecutor:
 
     async def close(self) -> None:
         """Stop all workers."""
+        for task in self._replacing:
+            task.cancel()
+        await asyncio.gather(*self._replacing, return_exceptions=True)
         await asyncio.gather(*(worker.stop() for worker in self._all))
         self._all.clear()
 
@@ -144,10 +164,17 @@ class LocalExecutor:
         self._all.append(worker)
         self._idle.put_nowait(worker)
 
+    def _replace_later(self, worker: WorkerProcess) -> None:
+        """Replace a worker whose answer nobody waits for any more, without making the caller wait."""
+        task = asyncio.create_task(self._replace(worker))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
     async def _replace(self, worker: WorkerProcess) -> None:
         await worker.stop()
-        self._all.remove(worker)
-        await self._add_worker()
+        if worker in self._all:
+            self._all.remove(worker)
+            await self._add_worker()
 
 
 executor: type[Executor] = LocalExecutor

@@ -1,5 +1,6 @@
 """A program opened in a sandbox: its calls, its failures, and what it has used."""
 
+import keyword
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -13,7 +14,16 @@ import numpy as np
 from evolve.execution.sandbox_channel import Channel, ChannelClosed, Frame, Output
 from evolve.execution.sandbox_codec import UndecodableReply, decode, decode_failure, encode
 from evolve.execution.sandbox_zygote import Verdict, Zygote
-from evolve.problem import CandidateFailure, Floats, InfrastructureError, Limits, Status, Table, Value
+from evolve.problem import (
+    CandidateFailure,
+    Floats,
+    InfrastructureError,
+    Limits,
+    RecordType,
+    Status,
+    Table,
+    Value,
+)
 from sandbox_runner import wire
 
 _STATUSES = {status.value: status for status in (Status.CRASHED, Status.OUT_OF_MEMORY, Status.INVALID)}
@@ -131,13 +141,14 @@ class SandboxedCandidate:
         number = self._locksteps.get(key)
         prefix = b""
         if number is None:
-            number = self._locksteps[key] = len(self._steps) + len(self._locksteps)
-            records = [[table.record.name, list(table.record.fields)] for table in tables]
+            number = len(self._steps) + len(self._locksteps)
+            records = [[table.record.name, _fields(table.record)] for table in tables]
             prefix = self._shape(number, "lockstep", [function, records])
+            self._locksteps[key] = number
         parts = []
         for table in tables:
             index = table.index
-            parts.append(wire.TABLE.pack(len(table.rows), 0 if index is None else len(index)))
+            parts.append(wire.TABLE.pack(len(table.rows), -1 if index is None else len(index)))
             parts.append(np.ascontiguousarray(table.rows, "<f8").tobytes())
             if index is not None:
                 parts.append(np.ascontiguousarray(index, "<i4").tobytes())
@@ -240,6 +251,7 @@ class SandboxedCandidate:
         try:
             verdict = self._verdict = self._zygote.end(self._job)
         except InfrastructureError as error:
+            self._verdict = _UNKNOWN
             return error
         if verdict.overtime:
             return CandidateFailure(
@@ -270,6 +282,10 @@ class SandboxedCandidate:
         if verdict.spent_ns >= self._limits.cpu_seconds * 1e9:
             return CandidateFailure(
                 Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
+            )
+        if verdict.resident_bytes >= self._limits.memory_bytes / 2:
+            return CandidateFailure(
+                Status.OUT_OF_MEMORY, "the system killed the process, which held much memory"
             )
         if self._zygote.hello.seccomp:  # it could not have done so itself
             return InfrastructureError(
@@ -303,7 +319,8 @@ class SandboxedCandidate:
         try:
             verdict = self._verdict or self._zygote.end(self._job)
         except InfrastructureError as error:
-            failure, verdict = error, Verdict(False, 0, -1, 0, 0)
+            failure, verdict = error, _UNKNOWN
+        self._channel.look_for_ready()
         self._channel.close()
         output = printable(self._output.take())
         ready = max(0, self._channel.ready_ns)
@@ -322,13 +339,14 @@ class SandboxedCandidate:
         return self._usage
 
 
+_UNKNOWN = Verdict(overtime=False, wait_status=0, clock_ns=-1, spent_ns=0, resident_bytes=0)
 _ROWS = (list, tuple)
 
 
 def _flattened(method: str, args: Sequence[Any]) -> tuple[object, Sequence[Value]]:
     """The key of a step's shape, and its numbers in a row."""
     if len(args) == 1:
-        return (method, (*map(type, args[0]),)), args[0]
+        return (method, None, (*map(type, args[0]),)), args[0]
     key: list[object] = [method]
     flat: list[Value] = []
     for argument in args:
@@ -370,6 +388,21 @@ def _number_of_calls(tables: tuple[Table, ...]) -> int:
     if len(lengths) != 1:
         raise ValueError(f"tables of {sorted(lengths)} calls in one lockstep")
     return lengths.pop()
+
+
+def _fields(record: RecordType) -> list[Value]:
+    """The fields of a record.
+
+    Raises:
+        ValueError: They cannot be attributes of an object in Python: a mistake of the evaluator's.
+    """
+    fields = record.fields
+    if len(set(fields)) != len(fields):
+        raise ValueError(f"{record.name} has a field twice: {', '.join(fields)}")
+    for name in (record.name, *fields):
+        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+            raise ValueError(f"{name!r} can be no record's or field's name")
+    return list(fields)
 
 
 def printable(text: str) -> str:

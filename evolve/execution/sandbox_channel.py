@@ -173,6 +173,7 @@ class Channel:
             self._plain = True
             return self._receive(reply, sequence)
         except OSError:
+            self.look_for_ready()
             raise ChannelClosed from None
         finally:
             self.waited += monotonic() - begun
@@ -198,6 +199,13 @@ class Channel:
         # Sent by the runner before any code of the program ran, so it can be believed.
         self.ready_ns = int.from_bytes(filled[_HEADER_BYTES:size], "little")
         return filled[size:]
+
+    def look_for_ready(self) -> None:
+        """Learn whether the program had begun, where nothing was received before its process ended."""
+        if self.ready_ns < 0 and any(descriptor == self._reader for descriptor, _ in self._poll(0)):
+            frame = os.read(self._reader, _HEADER_BYTES + 8)
+            if len(frame) == _HEADER_BYTES + 8:
+                self.ready_ns = int.from_bytes(frame[_HEADER_BYTES:], "little")
 
     def _receive(self, reply: bytes, sequence: int) -> tuple[int, int, int, Frame]:
         """Receive the rest of a reply."""

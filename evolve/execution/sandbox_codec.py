@@ -6,6 +6,7 @@ bounded by itself, because a list costs one byte in a message and sixty once it 
 
 from array import array
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -26,12 +27,12 @@ class _Encoding:
 
     def convert(self, value: Any) -> Any:
         """`value` with its arrays and long lists of numbers replaced by extensions."""
+        if isinstance(value, np.generic):
+            value = value.item()
         if value is None or isinstance(value, (bool, int, float, str, bytes)):
             return value
         if isinstance(value, np.ndarray):
             return self._array(value)
-        if isinstance(value, np.generic):
-            return value.item()
         if isinstance(value, Mapping):
             return {key: self.convert(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -71,7 +72,7 @@ class _Encoding:
         self.arrays.append(numbers.astype("<f8" if is_float else "<i8", copy=False).tobytes())
         if rows:
             return msgspec.msgpack.Ext(
-                wire.FLOAT_ROWS if is_float else wire.INT_ROWS, wire.TABLE.pack(rows, columns)
+                wire.FLOAT_ROWS if is_float else wire.INT_ROWS, wire.TWO_COUNTS.pack(rows, columns)
             )
         return msgspec.msgpack.Ext(
             wire.FLOAT_LIST if is_float else wire.INT_LIST, wire.COUNT.pack(len(numbers))
@@ -108,7 +109,7 @@ class _Decoding:
             (count,) = _unpacked(wire.COUNT, data)
             return self._take("d" if code == wire.FLOAT_LIST else "q", count).tolist()
         if code in (wire.FLOAT_ROWS, wire.INT_ROWS):
-            rows, columns = _unpacked(wire.TABLE, data)
+            rows, columns = _unpacked(wire.TWO_COUNTS, data)
             if columns == 0:
                 raise UndecodableReply("rows without columns")
             flat = self._take("d" if code == wire.FLOAT_ROWS else "q", rows * columns)
@@ -167,14 +168,29 @@ def decode(payload: memoryview) -> object:
             "return arrays or lists of numbers"
         )
     decoding = _Decoding(payload[start + size :])
+    tree = bytes(payload[start : start + size])
     try:
-        value = msgspec.msgpack.Decoder(ext_hook=decoding.extension).decode(payload[start : start + size])
+        value = msgspec.msgpack.Decoder(ext_hook=decoding.extension).decode(tree)
     except UndecodableReply:
         raise
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise UndecodableReply(f"malformed: {error}") from None
     decoding.finish()
+    if any(mark in tree for mark in _TIMESTAMPS) and _holds_time(value):
+        raise UndecodableReply("a timestamp")
     return value
+
+
+_TIMESTAMPS = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+"""How msgpack's own timestamps begin, which would arrive as a type that is no `Value`."""
+
+
+def _holds_time(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_holds_time, value))
+    if isinstance(value, dict):
+        return any(map(_holds_time, value)) or any(map(_holds_time, value.values()))
+    return isinstance(value, datetime)
 
 
 _FAILURE = msgspec.msgpack.Decoder(tuple[str, str, int])

@@ -17,6 +17,7 @@ from evolve.execution.isolation_box import Box, BoxError, command, environment
 from evolve.problem import InfrastructureError
 from sandbox_runner import wire
 
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # macOS has none; the interpreter ignores SIGPIPE anyway
 _START_S = 30.0
 _VERDICT_S = 30.0
 _END_S = 2.0
@@ -56,6 +57,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._control = ours
         self._job = 0
+        self._owner = os.getpid()
         try:
             with theirs:
                 line = command(box, theirs.fileno())
@@ -117,7 +119,7 @@ class Zygote:
             InfrastructureError: The zygote is gone, or could not fork.
         """
         try:
-            self._control.sendall(wire.ORDER.pack(wire.KILL, job, 0, 0), socket.MSG_NOSIGNAL)
+            self._control.sendall(wire.ORDER.pack(wire.KILL, job, 0, 0), _NO_SIGNAL)
             kind, told, status, _, clock, spent, resident = wire.VERDICT.unpack(
                 self._receive(wire.VERDICT.size)
             )
@@ -161,6 +163,8 @@ class Zygote:
         """End it and all it started. Idempotent."""
         _living.discard(self)
         self._control.close()
+        if self._owner != os.getpid():  # a copy, in a process that was forked
+            return
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:

@@ -4,9 +4,12 @@ Started by the local executor as `python -m evolve.execution.worker FD`. It ends
 however that ends.
 """
 
+import os
+import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from typing import Any, TypeVar
 
@@ -91,10 +94,22 @@ def _open_sandbox(loaded: LoadedProblem, minimum: str | None) -> Sandbox:
     return Sandbox(needs_numpy=needs_numpy, minimum=IsolationLevel(minimum))
 
 
+def _end_with(connection: socket.socket) -> None:
+    """End this process as soon as the other end is closed, even in the middle of a long evaluation.
+
+    Nobody is left then to answer to. The sandbox ends with this process.
+    """
+    closed = select.poll()
+    closed.register(connection, select.POLLHUP)
+    closed.poll()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def main(descriptor: int) -> None:
     """Greet, load, probe, serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=descriptor) as connection:
+        threading.Thread(target=_end_with, args=(connection,), name="watch controller", daemon=True).start()
         greeting = receive(connection, Greeting)
         if greeting is None:
             return

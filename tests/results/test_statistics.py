@@ -100,12 +100,10 @@ def test_the_interval_holds_the_ratio_and_widens_with_the_level(found: list[tupl
 
 def draw(random: np.random.Generator, shape: str, count: int) -> list[float]:
     """Logarithms of ratios of the given shape."""
-    if shape == "skewed":
-        return random.exponential(0.05, count).tolist()
-    values = random.normal(0.03, 0.05, count)
-    return (
-        values.tolist() if shape == "normal" else np.where(random.random(count) < 0.3, 0.0, values).tolist()
-    )
+    values = random.exponential(0.05, count) if shape == "skewed" else random.normal(0.03, 0.05, count)
+    if shape == "with ties":
+        values[random.random(count) < 0.3] = 0.0
+    return [float(value) for value in values]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from evolve.errors import UserError
-from evolve.execution.base import Executor, ExecutorSettings
-from evolve.execution.isolation import IsolationReport
+from evolve.execution.base import ExecutorSettings
 from evolve.execution.local import LocalExecutor
 from evolve.loading import ProblemReference, load_problem
 from evolve.problem import InfrastructureError, Outcome, Split, Status
@@ -15,6 +14,7 @@ from results.timing import (
     FEWEST_PAIRS,
     FEWEST_PAIRS_IF_SLOW,
     MOST_PAIRS,
+    Evaluating,
     TimingSample,
     measure_pairs,
     time_ratio,
@@ -35,14 +35,6 @@ class Scripted:
         self.status = status
         self.asked: list[str] = []
 
-    @classmethod
-    async def start(cls, settings: ExecutorSettings) -> "Executor":
-        raise NotImplementedError
-
-    @property
-    def isolation(self) -> IsolationReport:
-        raise NotImplementedError
-
     async def submit(self, source: str, split: Split, instances: Sequence[str]) -> list[Outcome]:
         times = self.times[source]
         seconds = times[self.asked.count(source) % len(times)]
@@ -52,11 +44,8 @@ class Scripted:
             for name in instances
         ]
 
-    async def close(self) -> None:
-        return None
 
-
-def measure(executor: Executor, sources: tuple[str, str] = ("a", "b"), **options: float) -> TimingSample:
+def measure(executor: Evaluating, sources: tuple[str, str] = ("a", "b"), **options: float) -> TimingSample:
     return asyncio.run(
         measure_pairs(executor, sources, CURVE.problem, Split.TRAIN, 95.0, instances=NAMES, **options)
     )

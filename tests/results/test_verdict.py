@@ -78,10 +78,8 @@ def test_intervals_in_words(low: float, high: float, words: str) -> None:
     assert interval_in_words(Interval(low, high, Method.BOOTSTRAP)) == words
 
 
-def test_a_missing_score_is_explained_by_its_instance_and_the_last_line_of_feedback() -> None:
-    crash = Outcome(
-        instance="x3", status=Status.CRASHED, feedback="Traceback\n  line 2\nZeroDivisionError: x\n"
-    )
+def test_a_missing_score_is_explained_by_its_instance_and_the_first_line_of_feedback() -> None:
+    crash = Outcome(instance="x3", status=Status.CRASHED, feedback="ZeroDivisionError: x\n  line 2\n")
     failed = ScoredEvaluation("test", Status.CRASHED, None, {"x1": 1.0}, (Outcome(instance="x1"), crash))
     assert no_score("new", failed) == "new is 'crashed' on x3: ZeroDivisionError: x"
     unfinished = ScoredEvaluation("train", Status.STOPPED, None, {"x1": 1.0}, (Outcome(instance="x1"),))

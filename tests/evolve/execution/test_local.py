@@ -1,0 +1,195 @@
+"""Local workers that die, are stopped, or are abandoned."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from evolve.execution.base import Executor, ExecutorSettings
+from evolve.execution.local import LocalExecutor
+from evolve.loading import ProblemReference
+from evolve.problem import Outcome, Split, Status
+from tests.support import curve
+from tests.support.processes import Process, survivors, tree, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+X1 = ("x1",)
+SLOW = "import time\ndef answer(x):\n    time.sleep({})\n    return x * x\n"
+
+
+@asynccontextmanager
+async def started(workers: int) -> AsyncIterator[Executor]:
+    reference = ProblemReference(f"{curve.FOLDER}/")
+    executor = await LocalExecutor.start(ExecutorSettings(reference, workers, None))
+    try:
+        yield executor
+    finally:
+        family = tree(os.getpid())[1:]
+        await executor.close()
+        assert survivors(family) == []
+
+
+def workers() -> list[Process]:
+    return [one for one in tree(os.getpid()) if "evolve.execution.worker" in one.command]
+
+
+def zygotes() -> list[Process]:
+    return [one for one in tree(os.getpid()) if "sandbox_runner.zygote" in one.command]
+
+
+def check(outcomes: list[Outcome]) -> None:
+    assert [(one.status, one.value) for one in outcomes] == [(Status.OK, 4.0)]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_all_workers_killed_while_they_are_idle(count: int) -> None:
+    async def inside() -> None:
+        async with started(count) as executor:
+            for worker in workers():
+                os.kill(worker.pid, signal.SIGKILL)
+            check(await executor.submit(curve.GOOD, Split.TRAIN, X1))
+            await asyncio.gather(*(executor.submit(curve.GOOD, Split.TRAIN, X1) for _ in range(count)))
+
+    asyncio.run(inside())
+
+
+def test_all_workers_killed_at_work() -> None:
+    async def inside() -> None:
+        async with started(2) as executor:
+            jobs = [
+                asyncio.create_task(executor.submit(SLOW.format(0.3), Split.TRAIN, X1)) for _ in range(4)
+            ]
+            await asyncio.sleep(0.15)
+            for worker in workers():
+                os.kill(worker.pid, signal.SIGKILL)
+            for outcomes in await asyncio.gather(*jobs):
+                check(outcomes)
+
+    asyncio.run(inside())
+
+
+def test_worker_that_dies_of_every_job_is_infrastructure() -> None:
+    async def kill_workers() -> None:
+        while True:
+            for worker in workers():
+                if any("sandbox_runner" in one.command for one in tree(worker.pid)[1:]):
+                    os.kill(worker.pid, signal.SIGKILL)
+            await asyncio.sleep(0.02)
+
+    async def inside() -> None:
+        async with started(1) as executor:
+            killer = asyncio.create_task(kill_workers())
+            (outcome,) = await executor.submit(SLOW.format(1.0), Split.TRAIN, X1)
+            killer.cancel()
+            assert outcome.status is Status.INFRASTRUCTURE
+            assert "worker process ended" in outcome.feedback
+
+    asyncio.run(inside())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_zygotes_killed_idle_and_at_work(number: signal.Signals) -> None:
+    async def inside() -> None:
+        async with started(2) as executor:
+            for zygote in zygotes():
+                os.kill(zygote.pid, number)
+            check(await executor.submit(curve.GOOD, Split.TRAIN, X1))
+            job = asyncio.create_task(executor.submit(SLOW.format(0.4), Split.TRAIN, X1))
+            await asyncio.sleep(0.2)
+            for zygote in zygotes():
+                os.kill(zygote.pid, signal.SIGKILL)
+            check(await job)
+
+    asyncio.run(inside())
+
+
+def test_worker_that_is_stopped_for_a_while_goes_on() -> None:
+    async def inside() -> None:
+        async with started(1) as executor:
+            (worker,) = workers()
+            job = asyncio.create_task(executor.submit(SLOW.format(0.2), Split.TRAIN, X1))
+            await asyncio.sleep(0.1)
+            os.kill(worker.pid, signal.SIGSTOP)
+            await asyncio.sleep(1.0)
+            assert not job.done()
+            os.kill(worker.pid, signal.SIGCONT)
+            check(await job)
+            assert workers() == [worker] or workers()[0].pid == worker.pid
+
+    asyncio.run(inside())
+
+
+def test_submission_that_is_cancelled_gives_its_worker_back() -> None:
+    async def inside() -> None:
+        async with started(1) as executor:
+            for _ in range(2):
+                job = asyncio.create_task(executor.submit(SLOW.format(30), Split.TRAIN, X1))
+                await asyncio.sleep(0.1)
+                job.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await job
+            check(await asyncio.wait_for(executor.submit(curve.GOOD, Split.TRAIN, X1), 20))
+
+    asyncio.run(inside())
+
+
+def test_closed_in_the_middle_of_everything() -> None:
+    async def inside() -> None:
+        async with started(2) as executor:
+            jobs = [asyncio.create_task(executor.submit(SLOW.format(30), Split.TRAIN, X1)) for _ in range(5)]
+            await asyncio.sleep(0.3)
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    asyncio.run(inside())
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.2, 0.4])
+def test_start_that_is_cancelled_leaves_nothing(after_s: float) -> None:
+    family: list[Process] = []
+
+    async def inside() -> None:
+        reference = ProblemReference(f"{curve.FOLDER}/")
+        start = asyncio.create_task(LocalExecutor.start(ExecutorSettings(reference, 2, None)))
+        await asyncio.sleep(after_s)
+        family.extend(tree(os.getpid())[1:])
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+
+    asyncio.run(inside())
+    assert survivors(family) == []
+    wait_until(lambda: workers() == [], 2.0, "no worker is left")
+
+
+def test_worker_ends_with_its_controller_in_the_middle_of_an_evaluation() -> None:
+    async def inside() -> None:
+        executor = await LocalExecutor.start(
+            ExecutorSettings(ProblemReference(f"{curve.FOLDER}/"), 1, None)
+        )
+        job = asyncio.create_task(executor.submit(SLOW.format(30), Split.TRAIN, X1))
+        await asyncio.sleep(0.3)
+        assert not job.done()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    before = {one.pid for one in tree(os.getpid())}
+    controller = os.fork()
+    if controller == 0:
+        asyncio.run(inside())
+        os._exit(1)
+    family: dict[int, Process] = {}
+    deadline = time.monotonic() + 20
+    while not os.waitid(os.P_PID, controller, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        family |= {one.pid: one for one in tree(controller) if one.pid not in before}
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    _, status = os.waitpid(controller, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert len(family) >= 4  # controller, worker, zygote and candidate
+    assert survivors(list(family.values())) == []
