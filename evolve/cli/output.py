@@ -48,8 +48,9 @@ def print_table(rows: Sequence[Row], columns: Sequence[str], title: str | None =
     for name in columns:
         numeric = any(_is_numeric(row.get(name)) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    decimals = {name: _decimals([row.get(name) for row in rows]) for name in columns}
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name))) for name in columns))
+        table.add_row(*(Text(_cell(row.get(name), decimals[name])) for name in columns))
     # A file or a pipe has no width, so nothing is folded for it.
     width = None if sys.stdout.isatty() else _UNFOLDED_WIDTH
     Console(width=width, highlight=False).print(table)
@@ -59,11 +60,19 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, int | float) or (isinstance(value, str) and value.endswith(" %"))
 
 
-def _cell(value: Any) -> str:
+def _decimals(values: Sequence[Any]) -> int:
+    """How many decimals the floats of a column are shown with: all the same, so that they line up."""
+    floats = [value for value in values if isinstance(value, float)]
+    if all(abs(value) < 100 for value in floats):
+        return 4
+    return 0 if all(value.is_integer() for value in floats) else 1
+
+
+def _cell(value: Any, decimals: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+        return f"{value:,.{decimals}f}"
     if isinstance(value, list | tuple):
         return ", ".join(str(one) for one in value)
     return str(value)
