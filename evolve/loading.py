@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from evolve.errors import UserError, unknown
+from evolve.files import read_text
 from evolve.problem import Instance, InstanceFileError, Problem, Split
 from evolve.registry import installed_plugins
 
@@ -79,13 +80,13 @@ def load_problem(reference: ProblemReference) -> LoadedProblem:
     missing = [attribute for attribute in _REQUIRED if not hasattr(problem, attribute)]
     if missing:
         raise UserError(f"{folder / 'problem.py'}: the problem does not define {', '.join(missing)}")
-    baselines = {name: _text(folder / file) for name, file in problem.baselines.items()}
+    baselines = {name: _part(folder / file) for name, file in problem.baselines.items()}
     return LoadedProblem(
         reference=reference,
         problem=problem,
         folder=folder,
-        statement=_text(folder / "statement.md"),
-        seed=_text(folder / "seed.py"),
+        statement=_part(folder / "statement.md"),
+        seed=_part(folder / "seed.py"),
         baselines=baselines,
         version=_version(folder, problem.baselines, baselines, reference),
     )
@@ -158,13 +159,10 @@ def _module_from_folder(folder: Path) -> ModuleType:
     return _import(f"{package}.problem", str(folder))
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"the problem is not complete: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+def _part(path: Path) -> str:
+    if not path.exists():
+        raise UserError(f"the problem is not complete: there is no {path}")
+    return read_text(path)
 
 
 def _version(

@@ -12,6 +12,7 @@ from evolve.archive.models import Evaluation, Program, Run
 from evolve.archive.reading import find_program
 from evolve.archive.records import ScoredEvaluation
 from evolve.errors import UserError, unknown
+from evolve.files import read_text
 from evolve.judging import Judge
 from evolve.loading import LoadedProblem
 from evolve.problem import Split, Status
@@ -42,7 +43,7 @@ def find_contender(archive: Archive, loaded: LoadedProblem, name: str) -> Conten
         UserError: There is none, several fit, it is one of another problem, or it is not a program.
     """
     if Path(name).is_file():
-        return Contender(name, _checked(loaded, name, _text(Path(name))))
+        return Contender(name, _checked(loaded, name, read_text(Path(name))))
     if name in loaded.baselines:
         return Contender(name, _checked(loaded, name, loaded.baselines[name]), baseline=True)
     with archive.reading() as connection:
@@ -135,12 +136,3 @@ def _checked(loaded: LoadedProblem, name: str, source: str) -> ProgramText:
     except ProgramError as error:
         raise UserError(f"{name} is not a program of {loaded.name}: {error}") from error
     return program
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -9,6 +9,7 @@ from evolve.archive.reading import find_program
 from evolve.cli.options import archive_option, opened
 from evolve.cli.output import print_json
 from evolve.errors import UserError
+from evolve.files import read_text
 from evolve.program import diff
 
 
@@ -38,10 +39,7 @@ def _text(connection: Connection, name: str) -> tuple[str, str]:
     """A label and a source."""
     path = Path(name)
     if path.is_file():
-        try:
-            return name, path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read {path}: {error}") from error
+        return name, read_text(path)
     found = find_program(connection, name)
     return found.baseline or found.hash[:12], found.source
 

@@ -12,7 +12,7 @@ from evolve.cli.options import format_option, instances_option, loaded_problem, 
 from evolve.cli.output import print_json, print_rows, print_table
 from evolve.cli.show import outcome_rows
 from evolve.config import Resources, make_settings
-from evolve.errors import UserError
+from evolve.files import read_text
 from evolve.judging import Judge, reference_run
 from evolve.loading import LoadedProblem
 from evolve.problem import Split, Status
@@ -44,7 +44,7 @@ def command(
     The baselines are evaluated once and kept in the archive; FILE is evaluated at every call.
     """
     loaded = loaded_problem(problem, instance_files, split)
-    source = _read(file)
+    source = read_text(file)
     given = {"archive": archive, "min_isolation": min_isolation, "workers": 1}
     resources = make_settings(given).resources
     with opened(resources.archive, create=True) as opened_archive:
@@ -94,12 +94,3 @@ def _answer(
         "reference": reference,
         "outcomes": outcome_rows(evaluation),
     }
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error

@@ -6,7 +6,7 @@ import click
 
 from evolve.archive.reading import RankedProgram, find_program
 from evolve.cli.options import archive_option, opened
-from evolve.errors import UserError
+from evolve.files import write_text
 
 
 @click.command("export")
@@ -27,12 +27,7 @@ def command(program: str, output: Path | None, force: bool, archive: str) -> Non
     if output is None:
         click.echo(text, nl=False)
         return
-    if output.exists() and not force:
-        raise UserError(f"{output} is there already; --force replaces it")
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    write_text(output, text, force=force)
     click.echo(f"wrote {output}")
 
 

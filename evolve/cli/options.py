@@ -1,5 +1,6 @@
 """Options that several commands share, and what they stand for."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from evolve.archive.engine import Archive, open_archive
-from evolve.config import DEFAULT_ARCHIVE
+from evolve.config import DEFAULT_ARCHIVE, make_settings
 from evolve.errors import UserError
 from evolve.loading import LoadedProblem, ProblemReference, load_problem, problem_names
 from evolve.problem import Split
@@ -57,6 +58,13 @@ def opened(url: str, *, write: bool = False, create: bool = False) -> Iterator[A
         yield archive
     finally:
         archive.close()
+
+
+def option_for(archive: Archive) -> str:
+    """What a command needs to find this archive, with a space before it; nothing for the default one."""
+    if archive.name == make_settings().resources.archive:
+        return ""
+    return f" --archive {shlex.quote(archive.name)}"
 
 
 def loaded_problem(locator: str, instance_files: tuple[str, ...], split: str = "train") -> LoadedProblem:

@@ -1,19 +1,16 @@
 """`evolve report`: what a run found, and whether it beats the best baseline."""
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from evolve.archive.engine import Archive
 from evolve.archive.runs import get_run, latest_run
-from evolve.cli.options import archive_option, opened
+from evolve.cli.options import archive_option, opened, option_for
 from evolve.cli.show import outcome_rows
 from evolve.cli.top import program_row
-from evolve.config import make_settings
-from evolve.errors import UserError
+from evolve.files import write_text
 from results.report import ChampionReport, Report, gather
 from results.report_markdown import markdown
 from results.verdict import verdict_of
@@ -39,7 +36,7 @@ def command(run: str | None, output: Path | None, force: bool, format_: str, arc
     """
     with opened(archive) as source, source.reading() as connection:
         record = latest_run(connection) if run is None else get_run(connection, run)
-        found = gather(connection, record, _archive_option(source))
+        found = gather(connection, record, option_for(source))
     if format_ == "json":
         text = msgspec.json.format(msgspec.json.encode(_as_json(found)), indent=2).decode() + "\n"
     else:
@@ -47,19 +44,8 @@ def command(run: str | None, output: Path | None, force: bool, format_: str, arc
     if output is None:
         click.echo(text, nl=False)
         return
-    if output.exists() and not force:
-        raise UserError(f"{output} is there already; --force replaces it")
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    write_text(output, text, force=force)
     click.echo(f"wrote {output}")
-
-
-def _archive_option(archive: Archive) -> str:
-    if archive.name == make_settings().resources.archive:
-        return ""
-    return f" --archive {shlex.quote(archive.name)}"
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import click
 
 from evolve.archive.engine import Archive
 from evolve.archive.records import RunRecord, ScoredEvaluation
+from evolve.cli.options import option_for
 from evolve.cli.output import print_json, print_table
 from evolve.cli.progress import LiveProgress, PlainProgress, make_progress
 from evolve.cli.root import INTERRUPTED as INTERRUPTED_EXIT
-from evolve.config import Settings, make_settings
+from evolve.config import Settings
 from evolve.errors import ArchiveError
 from evolve.loading import LoadedProblem
 from evolve.observer import Committed, Started
@@ -33,7 +34,7 @@ def search_and_report(
     archive: Archive, loaded: LoadedProblem, settings: Settings, run: RunRecord, format_: str
 ) -> int:
     """Run the search, print how it ended, and return the exit code."""
-    going_on = f"evolve resume {run.name}{_archive_option(archive)}"
+    going_on = f"evolve resume {run.name}{option_for(archive)}"
     try:
         with make_progress() as progress:
             summary = asyncio.run(_search(archive, loaded, settings, run, progress))
@@ -121,7 +122,7 @@ def _print_report(summary: Summary, loaded: LoadedProblem, archive: Archive) -> 
     if champion is None:
         click.echo("no program earned a score")
         return
-    option = _archive_option(archive)
+    option = option_for(archive)
     click.echo("try next:")
     click.echo(f"  evolve show {champion.program.hash[:12]}{option}")
     click.echo(f"  evolve export {champion.program.hash[:12]} -o best.py{option}")
@@ -166,7 +167,3 @@ def _counts(proposals: Mapping[str, int]) -> str:
     total = sum(count for status, count in proposals.items() if status != "selected")
     details = ", ".join(f"{count} {status}" for status, count in proposals.items() if status != "selected")
     return f"{total} proposals ({details.replace('_', ' ')})"
-
-
-def _archive_option(archive: Archive) -> str:
-    return "" if archive.name == make_settings().resources.archive else f" --archive {archive.name}"

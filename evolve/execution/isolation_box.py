@@ -105,7 +105,10 @@ def _bubblewrap(interpreter: str, runner: str, readable: Sequence[str], masked: 
     line = [program, "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--uid", "65534", "--gid", "65534", "--hostname", "box", "--as-pid-1"]
     line += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--chdir", "/"]
-    bound = {*readable, interpreter, runner, *_libraries(tuple(readable))}
+    libraries = _libraries(tuple(readable))
+    bound = {*readable, interpreter, runner, *libraries}
+    # There is no cache of the dynamic loader in the box, and not all folders are among its defaults.
+    line += ["--setenv", "LD_LIBRARY_PATH", ":".join(sorted({str(Path(path).parent) for path in libraries}))]
     # Shallow paths first, so that what lies deeper is mounted into them.
     for path in sorted({*bound, *masked}, key=lambda path: (path.count("/"), path)):
         line += ["--tmpfs", path] if path in masked else ["--ro-bind", path, path]

@@ -155,7 +155,7 @@ class SandboxedCandidate:
         payload = b"".join(parts)
         self._sequence += 1
         header = _pack_header(len(payload), self._sequence, wire.LOCKSTEP, 0, number)
-        kind, _, _, reply = self._ask(prefix + header + payload)
+        kind, _, _, reply = self._ask(prefix + header + payload, calls)
         if kind != wire.COLUMN or len(reply) != wire.HEADER_BYTES + 8 * calls:
             self._fail(CandidateFailure(Status.INVALID, "a reply of the wrong kind or length"))
         return np.frombuffer(reply, "<f8", offset=wire.HEADER_BYTES).astype(np.float64)
@@ -190,7 +190,8 @@ class SandboxedCandidate:
         self._channel.queue(self._shape(known, "step", [method, letters, None if plain else segments]))
         return known, form.size - wire.HEADER_BYTES, form.pack
 
-    def _ask(self, frame: bytes) -> tuple[int, int, int, Frame]:
+    def _ask(self, frame: bytes, calls: int = 0) -> tuple[int, int, int, Frame]:
+        """Exchange a frame for a reply; `calls` is how many rows a failure may name."""
         if self._dead:
             self._refuse()
         try:
@@ -200,7 +201,7 @@ class SandboxedCandidate:
         except CandidateFailure as failure:
             self._fail(failure)
         if answer[0] == wire.FAILURE:
-            self._fail(self._told_failure(_payload(answer[3])))
+            self._fail(self._told_failure(_payload(answer[3]), calls))
         return answer
 
     def _numbers(self, count: int, mask: int, reply: Frame) -> list[float | int]:
@@ -237,14 +238,14 @@ class SandboxedCandidate:
             self.close()
         raise failure
 
-    def _told_failure(self, payload: memoryview) -> CandidateFailure:
+    def _told_failure(self, payload: memoryview, calls: int) -> CandidateFailure:
         """The failure that the candidate's process tells of: words of a stranger, but failing is no gain."""
         try:
             status, text, row = decode_failure(payload)
         except UndecodableReply as error:
             return CandidateFailure(Status.INVALID, f"a malformed reply: {error}")
         known = _STATUSES.get(status, Status.INVALID)
-        return CandidateFailure(known, printable(text), row if row >= 0 else None)
+        return CandidateFailure(known, printable(text), row if 0 <= row < calls else None)
 
     def _explain_end(self) -> CandidateFailure | InfrastructureError:
         """Why the candidate's process has closed its socket."""
@@ -264,6 +265,8 @@ class SandboxedCandidate:
                     f"a sandbox could not lock its process down: {self._output.take()[-500:]}"
                 )
             return InfrastructureError(f"a sandbox's process ended with {code} before the program began")
+        if code == wire.MEMORY_EXHAUSTED:
+            return CandidateFailure(Status.OUT_OF_MEMORY, "MemoryError: the memory limit is reached")
         if code >= 0:
             return CandidateFailure(Status.CRASHED, f"the process ended itself with exit code {code}")
         if -code == signal.SIGKILL:

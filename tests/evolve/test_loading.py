@@ -153,7 +153,7 @@ def test_path_that_is_no_problem(tmp_path: Path) -> None:
 def test_missing_file_is_named(make_problem: MakeProblem, file: str) -> None:
     folder = make_problem()
     (folder / file).unlink()
-    with pytest.raises(UserError, match=rf"not complete: cannot read .*{file}: No such file"):
+    with pytest.raises(UserError, match=rf"not complete: there is no .*{file}"):
         _load(folder)
 
 
