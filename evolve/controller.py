@@ -209,7 +209,7 @@ class Controller:
         """A screened program, after some attempts if need be."""
         if selected.operator == SEED_OPERATOR:
             return self._screen(self._context.seed_program, None, selected.number)
-        rejected = _Rejected("no_proposal", "")
+        rejected: list[_Rejected] = []
         parents = tuple(self._known(one).program for one in selected.parents)
         inspirations = tuple(self._known(one).program for one in selected.inspirations)
         for attempt in range(ATTEMPTS):
@@ -219,15 +219,16 @@ class Controller:
                 inspirations=inspirations,
                 brief=self._context.brief,
                 random=stream(self._context.course.seed, f"propose/{attempt}", selected.number),
+                rejections=tuple(one.reason for one in rejected),
             )
             try:
                 source = await self._context.operators[selected.operator].propose(request)
                 return self._screen(source, parents[0].source, selected.number)
             except NoProposal as nothing:
-                rejected = _Rejected("no_proposal", str(nothing))
+                rejected.append(_Rejected("no_proposal", str(nothing)))
             except _Rejected as again:
-                rejected = again
-        raise rejected
+                rejected.append(again)
+        raise rejected[-1]
 
     def _screen(self, source: str, parent: str | None, number: int) -> Program:
         """No evaluation is spent on what does not parse, breaks the rules, or is not new.

@@ -1,6 +1,8 @@
 """Options that several commands share, and what they stand for."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +60,17 @@ def opened(url: str, *, write: bool = False, create: bool = False) -> Iterator[A
         yield archive
     finally:
         archive.close()
+
+
+def program_name() -> str:
+    """How this program can be called again from here: by name if it is on the path, else as it was called."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m evolve"
+    found = shutil.which(called.name)
+    if found is not None and called.exists() and Path(found).samefile(called):
+        return called.name
+    return str(called)
 
 
 def option_for(archive: Archive) -> str:

@@ -9,7 +9,7 @@ import click
 
 from evolve.archive.engine import Archive
 from evolve.archive.records import RunRecord, ScoredEvaluation
-from evolve.cli.options import option_for
+from evolve.cli.options import option_for, program_name
 from evolve.cli.output import print_json, print_table
 from evolve.cli.progress import LiveProgress, PlainProgress, make_progress
 from evolve.cli.root import INTERRUPTED as INTERRUPTED_EXIT
@@ -34,7 +34,7 @@ def search_and_report(
     archive: Archive, loaded: LoadedProblem, settings: Settings, run: RunRecord, format_: str
 ) -> int:
     """Run the search, print how it ended, and return the exit code."""
-    going_on = f"evolve resume {run.name}{option_for(archive)}"
+    going_on = f"{program_name()} resume {run.name}{option_for(archive)}"
     try:
         with make_progress() as progress:
             summary = asyncio.run(_search(archive, loaded, settings, run, progress))
@@ -122,11 +122,11 @@ def _print_report(summary: Summary, loaded: LoadedProblem, archive: Archive) -> 
     if champion is None:
         click.echo("no program earned a score")
         return
-    option = option_for(archive)
+    name, program, option = program_name(), champion.program.hash[:12], option_for(archive)
     click.echo("try next:")
-    click.echo(f"  evolve show {champion.program.hash[:12]}{option}")
-    click.echo(f"  evolve export {champion.program.hash[:12]} -o best.py{option}")
-    click.echo(f"  evolve top {summary.run.name}{option}")
+    click.echo(f"  {name} show {program}{option}")
+    click.echo(f"  {name} report {summary.run.name}{option}")
+    click.echo(f"  {name} export {program} -o best.py{option}")
 
 
 def _bounds(

@@ -1,8 +1,5 @@
 """A program opened in a sandbox: its calls, its failures, and what it has used."""
 
-import keyword
-import os
-import signal
 from collections.abc import Callable, Sequence
 from struct import Struct
 from struct import error as struct_error
@@ -13,13 +10,14 @@ import numpy as np
 
 from evolve.execution.sandbox_channel import Channel, ChannelClosed, Frame, Output
 from evolve.execution.sandbox_codec import UndecodableReply, decode, decode_failure, encode
+from evolve.execution.sandbox_ending import UNKNOWN, explain_early_end, explain_end, printable
+from evolve.execution.sandbox_tables import field_names, number_of_calls
 from evolve.execution.sandbox_zygote import Verdict, Zygote
 from evolve.problem import (
     CandidateFailure,
     Floats,
     InfrastructureError,
     Limits,
-    RecordType,
     Status,
     Table,
     Value,
@@ -27,7 +25,6 @@ from evolve.problem import (
 from sandbox_runner import wire
 
 _STATUSES = {status.value: status for status in (Status.CRASHED, Status.OUT_OF_MEMORY, Status.INVALID)}
-_MOST_FEEDBACK = 4000
 _LONGEST_ROW = 4096
 _MOST_SHAPES = 1000
 _pack_header = wire.HEADER.pack
@@ -136,13 +133,13 @@ class SandboxedCandidate:
 
     def lockstep(self, function: str, *tables: Table) -> Floats:
         """Call a function once for each row of `tables`; float64 of the number of calls."""
-        calls = _number_of_calls(tables)
+        calls = number_of_calls(tables)
         key = (function, *[table.record for table in tables])
         number = self._locksteps.get(key)
         prefix = b""
         if number is None:
             number = len(self._steps) + len(self._locksteps)
-            records = [[table.record.name, _fields(table.record)] for table in tables]
+            records = [[table.record.name, field_names(table.record)] for table in tables]
             prefix = self._shape(number, "lockstep", [function, records])
             self._locksteps[key] = number
         parts = []
@@ -200,6 +197,9 @@ class SandboxedCandidate:
             self._fail(self._explain_end())
         except CandidateFailure as failure:
             self._fail(failure)
+        except BaseException:  # an interrupt: the next reply would be to the wrong question
+            self._dead, self._failure = True, InfrastructureError("a call of the program was interrupted")
+            raise
         if answer[0] == wire.FAILURE:
             self._fail(self._told_failure(_payload(answer[3]), calls))
         return answer
@@ -248,53 +248,15 @@ class SandboxedCandidate:
         return CandidateFailure(known, printable(text), row if 0 <= row < calls else None)
 
     def _explain_end(self) -> CandidateFailure | InfrastructureError:
-        """Why the candidate's process has closed its socket."""
+        """Why the candidate's process has closed its pipe."""
         try:
-            verdict = self._verdict = self._zygote.end(self._job)
+            self._verdict = self._zygote.end(self._job)
         except InfrastructureError as error:
-            self._verdict = _UNKNOWN
+            self._verdict = UNKNOWN
             return error
-        if verdict.overtime:
-            return CandidateFailure(
-                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
-            )
-        code = os.waitstatus_to_exitcode(verdict.wait_status)
         if self._channel.ready_ns < 0:
-            if code == wire.NOT_LOCKED_DOWN:
-                return InfrastructureError(
-                    f"a sandbox could not lock its process down: {self._output.take()[-500:]}"
-                )
-            return InfrastructureError(f"a sandbox's process ended with {code} before the program began")
-        if code == wire.MEMORY_EXHAUSTED:
-            return CandidateFailure(Status.OUT_OF_MEMORY, "MemoryError: the memory limit is reached")
-        if code >= 0:
-            return CandidateFailure(Status.CRASHED, f"the process ended itself with exit code {code}")
-        if -code == signal.SIGKILL:
-            return self._explain_kill(verdict)
-        if -code == signal.SIGXCPU:
-            return CandidateFailure(
-                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
-            )
-        if -code == getattr(signal, "SIGSYS", 0):
-            return CandidateFailure(Status.CRASHED, "the process made a forbidden system call and was killed")
-        return CandidateFailure(Status.CRASHED, f"the process died of {_signal_name(-code)}")
-
-    def _explain_kill(self, verdict: Verdict) -> CandidateFailure | InfrastructureError:
-        if verdict.clock_ns >= 0:
-            return CandidateFailure(Status.CRASHED, "the program closed its connection")
-        if verdict.spent_ns >= self._limits.cpu_seconds * 1e9:
-            return CandidateFailure(
-                Status.TIMEOUT, f"used more than {self._limits.cpu_seconds:g} s of CPU time"
-            )
-        if verdict.resident_bytes >= self._limits.memory_bytes / 2:
-            return CandidateFailure(
-                Status.OUT_OF_MEMORY, "the system killed the process, which held much memory"
-            )
-        if self._zygote.hello.seccomp:  # it could not have done so itself
-            return InfrastructureError(
-                "something outside killed a candidate's process; is the machine out of memory?"
-            )
-        return CandidateFailure(Status.CRASHED, "the process died of SIGKILL")
+            return explain_early_end(self._verdict, self._output.take())
+        return explain_end(self._verdict, self._limits, self._zygote.hello.seccomp)
 
     # --- The end -----------------------------------------------------------------------------------------
 
@@ -322,7 +284,7 @@ class SandboxedCandidate:
         try:
             verdict = self._verdict or self._zygote.end(self._job)
         except InfrastructureError as error:
-            failure, verdict = error, _UNKNOWN
+            failure, verdict = error, UNKNOWN
         self._channel.look_for_ready()
         self._channel.close()
         output = printable(self._output.take())
@@ -342,7 +304,6 @@ class SandboxedCandidate:
         return self._usage
 
 
-_UNKNOWN = Verdict(overtime=False, wait_status=0, clock_ns=-1, spent_ns=0, resident_bytes=0)
 _ROWS = (list, tuple)
 
 
@@ -370,51 +331,3 @@ _unpack_int = Struct(f"<{wire.HEADER_BYTES}xq").unpack
 
 def _payload(frame: Frame) -> memoryview:
     return memoryview(frame)[wire.HEADER_BYTES :]
-
-
-def _number_of_calls(tables: tuple[Table, ...]) -> int:
-    """How many calls the tables describe.
-
-    Raises:
-        ValueError: They disagree, or are malformed: a mistake of the evaluator's.
-    """
-    lengths = set()
-    for table in tables:
-        rows, index = table.rows, table.index
-        if rows.ndim != 2 or rows.shape[1] != len(table.record.fields) or not len(table.record.fields):
-            raise ValueError(
-                f"rows of {table.record.name} have shape {rows.shape}, not (n, {len(table.record.fields)})"
-            )
-        if index is not None and len(index) and not (index.min() >= 0 and index.max() < len(rows)):
-            raise ValueError(f"an index into {table.record.name} points beyond its {len(rows)} rows")
-        lengths.add(len(rows) if index is None else len(index))
-    if len(lengths) != 1:
-        raise ValueError(f"tables of {sorted(lengths)} calls in one lockstep")
-    return lengths.pop()
-
-
-def _fields(record: RecordType) -> list[Value]:
-    """The fields of a record.
-
-    Raises:
-        ValueError: They cannot be attributes of an object in Python: a mistake of the evaluator's.
-    """
-    fields = record.fields
-    if len(set(fields)) != len(fields):
-        raise ValueError(f"{record.name} has a field twice: {', '.join(fields)}")
-    for name in (record.name, *fields):
-        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-            raise ValueError(f"{name!r} can be no record's or field's name")
-    return list(fields)
-
-
-def printable(text: str) -> str:
-    """Text of a stranger without characters that a terminal or a database would stumble over."""
-    return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -38,6 +38,8 @@ class Request(msgspec.Struct, frozen=True):
     inspirations: tuple[ParentProgram, ...]
     brief: Brief
     random: random.Random
+    rejections: tuple[str, ...] = ()
+    """Why earlier attempts at this proposal came to nothing, in order."""
 
 
 class NoProposal(Exception):  # noqa: N818 - an answer of the operator, not an error
