@@ -16,10 +16,12 @@ import msgspec
 from evolve.archive.journal import Journal
 from evolve.archive.records import Commit, ScoredEvaluation, Selected
 from evolve.config import Budget, Course
+from evolve.ending import Ending
+from evolve.errors import ArchiveError, UserError
 from evolve.judging import Judge
 from evolve.observer import Committed, Observer
 from evolve.operators.base import Brief, NoProposal, Operator, ParentProgram, Request
-from evolve.problem import Split, Status
+from evolve.problem import InfrastructureError, Split, Status
 from evolve.program import Program, ProgramError, check_entry_point, check_outside_unchanged
 from evolve.randomness import stream
 from evolve.search.base import Result, Selection, Strategy, Verdict
@@ -27,9 +29,6 @@ from evolve.search.base import Result, Selection, Strategy, Verdict
 SEED_OPERATOR = "seed"
 ATTEMPTS = 3
 """How often an operator may try to make a program that passes screening."""
-PATIENCE = 500
-"""Proposals in a row without anything to evaluate after which a run is over."""
-
 RECENT = 512
 """How many programs are kept in memory, so that parents need not be read from the archive."""
 
@@ -99,6 +98,8 @@ class Controller:
         self._best = progress.best
         self._last_new = max(progress.hashes.values(), default=0)
         self._stop_reason: str | None = None
+        self._ending = Ending(context.budget, context.course.lag)
+        self._ending.recall(progress, context.journal.first_to_reach)
         self._wake = asyncio.Event()
 
     @property
@@ -138,30 +139,24 @@ class Controller:
 
     def _start_what_may_start(self) -> bool:
         """Start proposals in order, as far as the budget allows; whether any is in flight."""
-        self._check_budget()
-        while self._stop_reason is None and self._waiting and self._has_room():
+        limit = self._context.budget.max_time
+        if limit is not None and self.seconds >= limit:
+            self.stop("max_time")
+        while self._stop_reason is None and self._waiting and self._may_start(self._waiting[0].number):
             selected = self._waiting.popleft()
             self._running[asyncio.create_task(self._attempt(selected))] = selected.number
-        if not self._running and self._stop_reason is None:
-            self._stop_reason = "max_evaluations" if self._context.last is None else "last"
+        if not self._running and not self._buffer and self._stop_reason is None:
+            self._stop_reason = self._why_nothing_starts()
         return bool(self._running)
 
-    def _has_room(self) -> bool:
+    def _may_start(self, number: int) -> bool:
         last = self._context.last
-        if last is not None and self._waiting[0].number > last:
+        if last is not None and number > last:
             return False
-        limit = self._context.budget.max_evaluations
-        in_flight = len(self._running) + len(self._buffer)
-        return limit is None or self._evaluations + in_flight < limit
+        return self._ending.allows(number, self._evaluations, len(self._running) + len(self._buffer))
 
-    def _check_budget(self) -> None:
-        budget = self._context.budget
-        if budget.max_time is not None and self.seconds >= budget.max_time:
-            self.stop("max_time")
-        if budget.target is not None and self._best is not None and self._best >= budget.target:
-            self.stop("target")
-        if self._committed - self._last_new >= PATIENCE:
-            self.stop("exhausted")
+    def _why_nothing_starts(self) -> str:
+        return self._ending.reason or ("max_evaluations" if self._context.last is None else "last")
 
     async def _next_event(self) -> None:
         """Wait until a proposal is finished, somebody says stop, or time is up."""
@@ -222,13 +217,27 @@ class Controller:
                 rejections=tuple(one.reason for one in rejected),
             )
             try:
-                source = await self._context.operators[selected.operator].propose(request)
+                source = await self._ask(selected.operator, request)
                 return self._screen(source, parents[0].source, selected.number)
             except NoProposal as nothing:
                 rejected.append(_Rejected("no_proposal", str(nothing)))
             except _Rejected as again:
                 rejected.append(again)
         raise rejected[-1]
+
+    async def _ask(self, name: str, request: Request) -> str:
+        """What an operator answers; a plug-in's own trouble is told with its name."""
+        try:
+            source: object = await self._context.operators[name].propose(request)
+        except (NoProposal, UserError, ArchiveError, InfrastructureError):
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise UserError(f"the operator '{name}' failed on proposal {request.number}: {what}") from error
+        if not isinstance(source, str):
+            kind = type(source).__name__
+            raise UserError(f"the operator '{name}' answered proposal {request.number} with {kind}, not text")
+        return source
 
     def _screen(self, source: str, parent: str | None, number: int) -> Program:
         """No evaluation is spent on what does not parse, breaks the rules, or is not new.
@@ -272,6 +281,7 @@ class Controller:
             self._hashes[attempted.program.id] = number
             self._evaluations += 1
             self._last_new = number
+        self._ending.see(number, self._best, self._last_new)
         selected = self._select_next(number)
         self._context.journal.commit(
             Commit(

@@ -19,8 +19,6 @@ SECCOMP_MODE_FILTER: Final = 2
 SECUREBITS_NO_ROOT_LOCKED: Final = 0x2F
 """NOROOT, NO_SETUID_FIXUP and KEEP_CAPS off, each locked, and NO_CAP_AMBIENT_RAISE locked."""
 _CAPABILITY_VERSION_3: Final = 0x20080522
-_CAPSET: Final = {"x86_64": 126, "aarch64": 91}
-_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
 _LAST_CAPABILITY: Final = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -98,7 +96,7 @@ def pivot_root_here() -> None:
         OSError: It failed.
     """
     detach = 2
-    checked(syscall(_PIVOT_ROOT[machine()], b".", b"."), "pivot_root")
+    checked(_libc.pivot_root(b".", b"."), "pivot_root")
     checked(_libc.umount2(b".", detach), "umount2")
     os.chdir("/")
 
@@ -117,7 +115,7 @@ def drop_capabilities() -> None:
     _prctl(PR_SET_SECUREBITS, SECUREBITS_NO_ROOT_LOCKED, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()
-    checked(syscall(_CAPSET[machine()], header, nothing), "capset")
+    checked(_libc.capset(header, nothing), "capset")
 
 
 class FilterProgram:

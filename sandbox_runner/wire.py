@@ -106,5 +106,7 @@ OVERTIME: Final = 2
 NOT_STARTED: Final = 3
 NOT_LOCKED_DOWN: Final = 70
 """Exit code of a candidate's process that could not be confined, and ran nothing."""
+MEMORY_EXHAUSTED: Final = 71
+"""Exit code of a candidate's process that had not even the memory left to say so."""
 HELLO: Final = Struct("<I")
 """Length of the JSON object with which a zygote reports for duty, or `{"error": ...}`."""

@@ -85,6 +85,8 @@ class Zygote:
             os.write(REPLIES, _READY_HEADER + started.to_bytes(8, "little"))
             self._program.serve()
             os._exit(0)
+        except MemoryError:
+            os._exit(wire.MEMORY_EXHAUSTED)
         finally:
             # Not even an exception may lead a candidate back into the zygote's loop.
             os._exit(wire.NOT_LOCKED_DOWN)

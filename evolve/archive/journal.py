@@ -71,6 +71,20 @@ class Journal:
         counts = row.status == Status.OK.value
         return row.source, row.score if counts else None, {one.name: one.score for one in scores}
 
+    def first_to_reach(self, score: float) -> int | None:
+        """The number of the first proposal with at least that score on train, or None."""
+        with self._archive.reading() as connection:
+            return connection.scalar(
+                select(func.min(Proposal.number))
+                .join(Program, Program.id == Proposal.program_id)
+                .join(Evaluation, _ON_TRAIN)
+                .where(
+                    Proposal.run_id == self._run_id,
+                    Evaluation.status == Status.OK.value,
+                    Evaluation.score >= score,
+                )
+            )
+
     def select_first(self, selected: Selected) -> None:
         """Record proposal 0, which nothing goes before.
 

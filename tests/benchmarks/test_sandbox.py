@@ -1,9 +1,7 @@
 """What isolation costs: ratios within one run, or the best of many rounds, as the machine may be shared."""
 
-import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +17,7 @@ from evolve.execution.sandbox_candidate import SandboxedCandidate
 from evolve.execution.sandbox_channel import Output
 from evolve.execution.sandbox_zygote import Zygote
 from evolve.problem import Limits, RecordType, Table
-from tests.conformance.test_lifetimes import ROOT, SPINNING, alive, thread_descendants
+from tests.conformance.test_lifetimes import ROOT, SPINNING, alive, running, thread_descendants
 
 pytestmark = pytest.mark.benchmark
 LIMITS = Limits()
@@ -150,17 +148,13 @@ def test_nothing_is_left_after_kill(way: tuple[str, ...]) -> None:
     times = []
     for _ in range(5):
         program = SPINNING.format(root=ROOT, namespaces=way)
-        evaluator = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-        assert evaluator.stdout is not None
-        evaluator.stdout.readline()
-        below = thread_descendants(evaluator.pid)
-        begun = time.perf_counter()
-        evaluator.send_signal(signal.SIGKILL)
-        while alive(below):
-            time.sleep(0.001)
-        times.append((time.perf_counter() - begun) * 1e3)
-        evaluator.wait()
-        evaluator.stdout.close()
+        with running(program) as evaluator:
+            below = thread_descendants(evaluator.pid)
+            begun = time.perf_counter()
+            evaluator.send_signal(signal.SIGKILL)
+            while alive(below):
+                time.sleep(0.001)
+            times.append((time.perf_counter() - begun) * 1e3)
     show(f"  kill -9 of the evaluator, {way[0]}: {quantiles(times)} ms until nothing is left")
     assert max(times) < 1000
 
@@ -191,4 +185,3 @@ def test_memory_of_a_zygote() -> None:
             status = Path(f"/proc/{sandbox._zygote.pid}/status").read_text()
             kib = int(status.partition("RssAnon:")[2].split()[0])
             show(f"  anonymous memory of a zygote, numpy {needs_numpy}: {kib / 1024:.1f} MiB")
-    assert os.getpid()

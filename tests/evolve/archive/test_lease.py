@@ -1,5 +1,8 @@
 import datetime
 import multiprocessing
+import os
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +56,50 @@ def test_lease_of_a_dead_process_can_be_taken_at_once(archive_url: str, archive:
     child.start()
     child.join()
     assert child.exitcode == 0
+    go_on(start_search(archive).journal, 1)
+
+
+def _hold(url: str) -> None:
+    start_search(open_archive(url))
+    time.sleep(60)
+
+
+def _holder(url: str, archive: Archive) -> int:
+    """A process that has the lease."""
+    archive.close()
+    child = multiprocessing.get_context("fork").Process(target=_hold, args=(url,), daemon=True)
+    child.start()
+    assert child.pid is not None
+    deadline = time.monotonic() + 10
+    while True:
+        with archive.reading() as connection:
+            process = connection.execute(select(Lease.process)).scalar_one_or_none()
+        if process is not None:
+            assert process.partition("@")[0] == str(child.pid)
+            return child.pid
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_process_that_is_stopped_is_alive_until_it_is_killed(archive_url: str, archive: Archive) -> None:
+    holder = _holder(archive_url, archive)
+    os.kill(holder, signal.SIGSTOP)
+    _change(archive, renewed_at=now() - datetime.timedelta(days=1))
+    with pytest.raises(UserError, match=f"process {holder} on .* is working on the run"):
+        start_search(archive)
+    os.kill(holder, signal.SIGKILL)
+    # It is a zombie until it is waited for, or gone already; either way it is dead at once.
+    os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
+    go_on(start_search(archive).journal, 1)
+
+
+def test_clock_that_was_set_back_does_not_make_a_process_immortal(archive_url: str, archive: Archive) -> None:
+    holder = _holder(archive_url, archive)
+    _change(archive, renewed_at=now() + datetime.timedelta(days=1))
+    with pytest.raises(UserError, match=r"last sign of life 0 s ago"):
+        start_search(archive)
+    os.kill(holder, signal.SIGKILL)
+    os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
     go_on(start_search(archive).journal, 1)
 
 

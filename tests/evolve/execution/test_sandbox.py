@@ -349,7 +349,7 @@ def test_what_is_left_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
             ("x = bytearray(1 << 30)", Status.OUT_OF_MEMORY),
         ):
             limits = Limits(cpu_seconds=0.5, memory_bytes=2**26)
-            with sandbox.open(f"def f(): {body}", limits) as candidate:
+            with sandbox.open(f"def f():\n    {body}", limits) as candidate:
                 with pytest.raises(CandidateFailure) as failure:
                     candidate.call("f")
                 assert failure.value.status is status
