@@ -92,6 +92,25 @@ def load_problem(reference: ProblemReference) -> LoadedProblem:
     )
 
 
+def check_names_differ(loaded: LoadedProblem) -> None:
+    """Check, where instances come from a user's files, that no name stands in two splits.
+
+    Raises:
+        UserError: One does.
+    """
+    if not loaded.reference.instance_files:
+        return
+    seen: dict[str, Split] = {}
+    for split in Split:
+        for instance in loaded.instances(split):
+            other = seen.setdefault(instance.name, split)
+            if other is not split:
+                raise UserError(
+                    f"the instance '{instance.name}' is in the splits {other.value} and {split.value};"
+                    " their instances have to have different names"
+                )
+
+
 def read_instance_files(problem: AnyProblem, files: Sequence[str]) -> list[Instance[Any]]:
     """The instances in a user's files, in order.
 

@@ -20,7 +20,7 @@ from evolve.errors import ArchiveError, UserError, unknown
 from evolve.execution.base import Executor, ExecutorSettings
 from evolve.execution.isolation import IsolationLevel
 from evolve.judging import Judge, reference_run
-from evolve.loading import LoadedProblem
+from evolve.loading import LoadedProblem, check_names_differ
 from evolve.observer import Observer, Started
 from evolve.operators.base import Brief, ParentProgram
 from evolve.problem import Split
@@ -53,6 +53,7 @@ def open_run(archive: Archive, loaded: LoadedProblem, settings: Settings, name: 
             that does not exist.
     """
     _check_names(settings)
+    check_names_differ(loaded)
     reference = reference_run(archive, loaded)
     mark = fingerprint(loaded.name, loaded.version, loaded.seed, settings.course)
     run = find_or_create_run(

@@ -12,6 +12,7 @@ from evolve.errors import UserError
 from evolve.loading import (
     LoadedProblem,
     ProblemReference,
+    check_names_differ,
     load_problem,
     problem_names,
     read_instance_files,
@@ -345,3 +346,12 @@ def test_problem_that_reads_no_files_says_so(make_problem: MakeProblem, tmp_path
     file.write_text("x")
     with pytest.raises(UserError, match="sums does not read instances from files"):
         _load(folder, train=(str(file),)).instances(Split.TRAIN)
+
+
+def test_names_that_stand_in_two_splits_are_told_before_anything_runs(tmp_path: Path) -> None:
+    file = tmp_path / "s.txt"
+    file.write_text("2 2\n0 3 1 2\n1 2 0 4\n")
+    files = {"train": (str(file),), "test": (str(file),)}
+    with pytest.raises(UserError, match="'s' is in the splits train and test"):
+        check_names_differ(load_problem(ProblemReference("job_shop_dispatching", files)))
+    check_names_differ(load_problem(ProblemReference("job_shop_dispatching", {"test": (str(file),)})))
