@@ -1,4 +1,8 @@
-"""An executor that remembers what was expensive."""
+"""An executor that remembers what was expensive.
+
+Failures are not remembered: on which instance a program that runs on many of them side by side fails first
+depends on the others.
+"""
 
 import time
 from collections.abc import Sequence
@@ -45,8 +49,8 @@ class CachingExecutor:
                 return found
         started = time.monotonic()
         outcomes = await self._inner.submit(source, split, instances)
-        lasting = all(one.status is not Status.INFRASTRUCTURE for one in outcomes)
-        if program and lasting and time.monotonic() - started >= EXPENSIVE_S:
+        valid = all(one.status in (Status.OK, Status.SUSPECT) for one in outcomes)
+        if program and valid and time.monotonic() - started >= EXPENSIVE_S:
             with self._archive.writing() as connection:
                 cache_outcomes(connection, self._reference_id, program, outcomes)
             self._known[program] = None
@@ -59,14 +63,7 @@ class CachingExecutor:
     def _look_up(self, program: str, instances: Sequence[str]) -> list[Outcome] | None:
         with self._archive.reading() as connection:
             known = cached_outcomes(connection, self._reference_id, program)
-        failed = next((known[name] for name in instances if name in known and _failed(known[name])), None)
-        if failed is not None:
-            return [failed]
         return [known[name] for name in instances] if all(name in known for name in instances) else None
-
-
-def _failed(outcome: Outcome) -> bool:
-    return outcome.status not in (Status.OK, Status.SUSPECT)
 
 
 def _hash(source: str) -> str:

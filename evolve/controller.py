@@ -23,6 +23,7 @@ from evolve.observer import Committed, Observer
 from evolve.operators.base import Brief, NoProposal, Operator, ParentProgram, Request
 from evolve.problem import InfrastructureError, Split, Status
 from evolve.program import Program, ProgramError, check_entry_point, check_outside_unchanged
+from evolve.racing import races
 from evolve.randomness import stream
 from evolve.search.base import Result, Selection, Strategy, Verdict
 
@@ -259,14 +260,19 @@ class Controller:
 
     async def _evaluate(self, program: Program, selected: Selected) -> ScoredEvaluation:
         """Evaluate on train, racing against the parent; equal proposals in flight share one evaluation."""
-        parent = selected.parents[0] if selected.parents else None
-        key = (program.id, parent)
+        rival = self._rival(selected)
+        key = (program.id, rival)
         task = self._evaluating.get(key)
         if task is None:
-            rival = self._known(parent).scores if parent is not None and self._context.course.race else None
-            task = asyncio.create_task(self._context.judge.evaluate(program.source, Split.TRAIN, rival))
+            scores = None if rival is None else self._known(rival).scores
+            task = asyncio.create_task(self._context.judge.evaluate(program.source, Split.TRAIN, scores))
             self._evaluating[key] = task
         return await asyncio.shield(task)
+
+    def _rival(self, selected: Selected) -> str | None:
+        """The parent that a program races against, where there is a race."""
+        racing = self._context.course.race and races(self._context.judge.names(Split.TRAIN))
+        return selected.parents[0] if racing and selected.parents else None
 
     # Commits, in order.
 
@@ -305,8 +311,7 @@ class Controller:
         program, evaluation = attempted.program, attempted.evaluation
         if program is None or evaluation is None:
             return attempted.status, attempted.reason, False
-        parents = attempted.selected.parents
-        self._evaluating.pop((program.id, parents[0] if parents else None), None)
+        self._evaluating.pop((program.id, self._rival(attempted.selected)), None)
         maker = self._hashes.get(program.id)
         if maker is not None:
             return "duplicate", _same_as(maker), False

@@ -24,10 +24,15 @@ SMALLEST_SPLIT = 10
 _FEWEST, _MOST = 5, 10
 
 
+def races(instances: Sequence[str]) -> bool:
+    """Whether programs race on a split of these instances."""
+    return len(instances) >= SMALLEST_SPLIT
+
+
 def first_stage(instances: Sequence[str]) -> tuple[str, ...]:
     """The instances to run first: about a third, spread over the split; all of a small split."""
     count = len(instances)
-    if count < SMALLEST_SPLIT:
+    if not races(instances):
         return tuple(instances)
     size = min(_MOST, max(_FEWEST, math.ceil(count / 3)))
     return tuple(instances[position * count // size] for position in range(size))

@@ -72,7 +72,6 @@ def open_run(archive: Archive, loaded: LoadedProblem, settings: Settings, name: 
         raise UserError(f"'{run.name}' is the name of the baselines of {run.problem}; choose another --name")
     if run.fingerprint != mark:
         raise UserError(_difference(run, loaded, settings.course))
-    update_settings(archive, run.id, _stored(settings))
     return run
 
 
@@ -89,6 +88,7 @@ async def run_search(
     """
     lease = RunLease.take(archive, run.id, run.name)
     try:
+        update_settings(archive, run.id, _stored(settings))
         observer.preparing("starting workers")
         executor = await start_executor(loaded, settings.resources)
         try:
@@ -130,9 +130,14 @@ async def search_with(
         if reason != INTERRUPTED and last is None:
             observer.preparing("judging the best programs on validation and test")
             champion = await crown(archive, run.id, judge)
+    except ArchiveError:
+        raise  # the archive takes nothing more from us, or the run is somebody else's now
+    except BaseException:
+        set_status(archive, run.id, INTERRUPTED, INTERRUPTED)
+        raise
     finally:
         renewal.cancel()
-        set_status(archive, run.id, INTERRUPTED if reason == INTERRUPTED else "finished", reason)
+    set_status(archive, run.id, INTERRUPTED if reason == INTERRUPTED else "finished", reason)
     with archive.reading() as connection:
         proposals = count_proposals(connection, run.id)
     return Summary(
@@ -147,10 +152,10 @@ async def search_with(
 
 
 async def _renew(lease: RunLease) -> None:
-    """Renew the lease until cancelled, or until it is lost, which the next commit will find out."""
-    with suppress(ArchiveError):
-        while True:
-            await asyncio.sleep(RENEWAL_S)
+    """Renew the lease until cancelled. Where it is lost the next commit will find out."""
+    while True:
+        await asyncio.sleep(RENEWAL_S)
+        with suppress(ArchiveError):
             lease.renew()
 
 

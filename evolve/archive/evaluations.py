@@ -6,11 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from evolve.archive.models import Evaluation, Instance, Outcome, Program
+from evolve.archive.models import Evaluation, Instance, Outcome, Program, table_of
 from evolve.archive.records import ScoredEvaluation, storable
 from evolve.problem import Outcome as ProblemOutcome
 from evolve.problem import Status
 from evolve.program import Program as ProgramText
+
+_ADD_PROGRAM = insert(table_of(Program))
+_ADD_EVALUATION = insert(table_of(Evaluation))
+_ADD_OUTCOMES = insert(table_of(Outcome))
 
 
 def add_program(
@@ -18,7 +22,8 @@ def add_program(
 ) -> int:
     """Add a program to a run; its key."""
     result = connection.execute(
-        insert(Program).values(run_id=run_id, hash=program.id, baseline=baseline, source=program.source)
+        _ADD_PROGRAM,
+        {"run_id": run_id, "hash": program.id, "baseline": baseline, "source": program.source},
     )
     key = result.inserted_primary_key
     assert key is not None
@@ -33,14 +38,15 @@ def add_evaluation(
     Values and metrics that are not finite numbers are left out: what was not measured has no number.
     """
     result = connection.execute(
-        insert(Evaluation).values(
-            program_id=program_id,
-            split=evaluation.split,
-            status=evaluation.status.value,
-            score=evaluation.score,
-            cpu_seconds=evaluation.cpu_seconds,
-            isolation=evaluation.isolation,
-        )
+        _ADD_EVALUATION,
+        {
+            "program_id": program_id,
+            "split": evaluation.split,
+            "status": evaluation.status.value,
+            "score": evaluation.score,
+            "cpu_seconds": evaluation.cpu_seconds,
+            "isolation": evaluation.isolation,
+        },
     )
     key = result.inserted_primary_key
     assert key is not None
@@ -58,7 +64,7 @@ def add_evaluation(
         for outcome in evaluation.outcomes
     ]
     if rows:
-        connection.execute(insert(Outcome), rows)
+        connection.execute(_ADD_OUTCOMES, rows)
     return int(key[0])
 
 

@@ -11,13 +11,22 @@ What always holds:
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, add_program
 from evolve.archive.lease import RunLease
-from evolve.archive.models import Evaluation, Instance, Outcome, Program, Proposal, Run, StrategyState
+from evolve.archive.models import (
+    Evaluation,
+    Instance,
+    Outcome,
+    Program,
+    Proposal,
+    Run,
+    StrategyState,
+    table_of,
+)
 from evolve.archive.records import Commit, Progress, Selected, now, storable
 from evolve.errors import ArchiveError
 from evolve.problem import Split, Status
@@ -27,6 +36,29 @@ EVALUATED = ("accepted", "not_better", "failed", "stopped")
 """What becomes of a proposal whose program was evaluated."""
 
 _ON_TRAIN = and_(Evaluation.program_id == Program.id, Evaluation.split == Split.TRAIN.value)
+
+
+_FINISH = (
+    update(table_of(Proposal))
+    .where(
+        Proposal.run_id == bindparam("of_run"),
+        Proposal.number == bindparam("of_number"),
+        Proposal.status == WAITING,
+    )
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("status", "operator", "reason", "improvement", "program_id", "committed_at")
+        }
+    )
+)
+_SELECT = insert(table_of(Proposal))
+_FOLLOW = (
+    update(table_of(StrategyState))
+    .where(StrategyState.run_id == bindparam("of_run"), StrategyState.number == bindparam("of_number"))
+    .values(number=bindparam("number"), state=bindparam("state"))
+)
+_SPEND = update(table_of(Run)).where(Run.id == bindparam("of_run")).values(seconds=bindparam("seconds"))
 
 
 class Journal:
@@ -123,20 +155,17 @@ class Journal:
 
     def _finish_proposal(self, connection: Connection, commit: Commit, program_key: int | None) -> None:
         changed = connection.execute(
-            update(Proposal)
-            .where(
-                Proposal.run_id == self._run_id,
-                Proposal.number == commit.number,
-                Proposal.status == WAITING,
-            )
-            .values(
-                status=commit.status,
-                operator=commit.operator,
-                reason=None if commit.reason is None else storable(commit.reason),
-                improvement=commit.improvement,
-                program_id=program_key,
-                committed_at=now(),
-            )
+            _FINISH,
+            {
+                "of_run": self._run_id,
+                "of_number": commit.number,
+                "status": commit.status,
+                "operator": commit.operator,
+                "reason": None if commit.reason is None else storable(commit.reason),
+                "improvement": commit.improvement,
+                "program_id": program_key,
+                "committed_at": now(),
+            },
         )
         if changed.rowcount != 1:
             raise _not_alone(commit.number)
@@ -155,20 +184,21 @@ class Journal:
             for one in selected
         ]
         if rows:
-            connection.execute(insert(Proposal), rows)
+            connection.execute(_SELECT, rows)
 
     def _keep_state(self, connection: Connection, commit: Commit) -> None:
         values = {"number": commit.number, "state": commit.state}
         if commit.number == 0:
             connection.execute(insert(StrategyState).values(run_id=self._run_id, **values))
         else:
-            follows = (StrategyState.run_id == self._run_id, StrategyState.number == commit.number - 1)
-            changed = connection.execute(update(StrategyState).where(*follows).values(**values))
+            changed = connection.execute(
+                _FOLLOW, {"of_run": self._run_id, "of_number": commit.number - 1, **values}
+            )
             if changed.rowcount != 1:
                 raise ArchiveError(
                     f"proposal {commit.number} cannot be committed before proposal {commit.number - 1}"
                 )
-        connection.execute(update(Run).where(Run.id == self._run_id).values(seconds=commit.seconds))
+        connection.execute(_SPEND, {"of_run": self._run_id, "seconds": commit.seconds})
 
     def _count_evaluated(self, connection: Connection) -> int:
         return connection.execute(

@@ -12,10 +12,10 @@ import secrets
 import socket
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evolve.archive.engine import Archive
-from evolve.archive.models import Lease
+from evolve.archive.models import Lease, table_of
 from evolve.archive.records import now
 from evolve.errors import ArchiveError, UserError
 
@@ -23,6 +23,13 @@ RENEWAL_S = 5.0
 """How often a lease is renewed."""
 DEAD_AFTER_S = 30.0
 """How long a process on another machine may be silent until it is taken for dead."""
+
+
+_RENEW = (
+    update(table_of(Lease))
+    .where(Lease.run_id == bindparam("of_run"), Lease.token == bindparam("of_token"))
+    .values(renewed_at=bindparam("renewed_at"))
+)
 
 
 class RunLease:
@@ -71,9 +78,7 @@ class RunLease:
             ArchiveError: Somebody else has taken over.
         """
         kept = connection.execute(
-            update(Lease)
-            .where(Lease.run_id == self._run_id, Lease.token == self._token)
-            .values(renewed_at=now())
+            _RENEW, {"of_run": self._run_id, "of_token": self._token, "renewed_at": now()}
         )
         if kept.rowcount != 1:
             raise ArchiveError("another process has taken this run over; this one ends, and nothing is lost")

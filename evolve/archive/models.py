@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -215,3 +216,10 @@ class StrategyState(Base):
     number: Mapped[int]
     """The last committed proposal that it has been told of."""
     state: Mapped[dict[str, Any]]
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table behind a model; statements on it skip what SQLAlchemy does for mapped classes."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

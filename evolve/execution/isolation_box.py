@@ -171,10 +171,7 @@ def _libraries(folders: tuple[str, ...]) -> tuple[str, ...]:
     directories are bound.
     """
     interpreter = os.path.realpath(sys.executable)
-    modules = sorted(
-        str(path) for folder in folders for path in Path(folder).rglob("*.so*") if path.is_file()
-    )
-    modules = [path for path in modules if "/site-packages/" not in path or "/numpy" in path]
+    modules = sorted(str(path) for folder in folders for path in _extension_modules(Path(folder)))
     loader = _loader(interpreter)
     if loader is not None:
         variables = {
@@ -192,6 +189,15 @@ def _libraries(folders: tuple[str, ...]) -> tuple[str, ...]:
         if listing.returncode == 0 and found:
             return tuple(sorted({loader, *(path for path in found if not path.startswith(inside))}))
     return tuple(path for path in ("/lib", "/lib64", "/usr/lib", "/usr/lib64") if Path(path).is_dir())
+
+
+def _extension_modules(folder: Path) -> list[Path]:
+    """The shared objects in a folder of imports that a zygote may load."""
+    if (folder / "lib-dynload").is_dir():  # the standard library; what was installed inside is hidden
+        found = [*folder.glob("*.so*"), *(folder / "lib-dynload").glob("*.so*")]
+    else:
+        found = list(folder.rglob("*.so*"))
+    return [path for path in found if path.is_file() and not path.name.startswith(_NEVER_LOADED)]
 
 
 def _loader(interpreter: str) -> str | None:

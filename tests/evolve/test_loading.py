@@ -351,7 +351,7 @@ def test_problem_that_reads_no_files_says_so(make_problem: MakeProblem, tmp_path
 def test_names_that_stand_in_two_splits_are_told_before_anything_runs(tmp_path: Path) -> None:
     file = tmp_path / "s.txt"
     file.write_text("2 2\n0 3 1 2\n1 2 0 4\n")
-    files = {"train": (str(file),), "test": (str(file),)}
+    files: dict[str, tuple[str, ...]] = {"train": (str(file),), "test": (str(file),)}
     with pytest.raises(UserError, match="'s' is in the splits train and test"):
         check_names_differ(load_problem(ProblemReference("job_shop_dispatching", files)))
     check_names_differ(load_problem(ProblemReference("job_shop_dispatching", {"test": (str(file),)})))
