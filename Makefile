@@ -26,7 +26,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 benchmark: $(VENV)/.installed-dev
-	$(BIN)/pytest -m benchmark -s tests/benchmarks
+	$(BIN)/pytest -m benchmark -s tests
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .

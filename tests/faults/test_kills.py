@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,28 @@ def test_controller_killed_at_random_moments(faulty: FaultyRun, undisturbed: str
     print(
         f"\n{kills} kills at random moments, {finished + 1} runs: every digest is that of an undisturbed run"
     )
+
+
+@pytest.mark.benchmark
+def test_every_killed_run_ends_with_the_digest_of_one_that_was_not(tmp_path: Path, undisturbed: str) -> None:
+    """Each run is killed once, at a random moment between its start and its end, and then gone on with."""
+    moments = random.Random("moments")
+    kills = identical = 0
+    while kills < 200:
+        run = FaultyRun(tmp_path / f"run-{kills}")
+        process = run.start()
+        deadline = time.monotonic() + moments.uniform(0.0, 2.0)
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is not None:  # it was over before; this one does not count
+            shutil.rmtree(run.folder)
+            continue
+        run.kill()
+        kills += 1
+        identical += run.finish() == undisturbed
+        run.check_nothing_is_left()
+    print(f"\n{kills} runs killed at a random moment and gone on with: {identical} identical digests")
+    assert identical == kills
 
 
 def test_whole_process_group_killed(faulty: FaultyRun, undisturbed: str) -> None:

@@ -68,7 +68,7 @@ def test_json_ends_with_the_documented_summary(tmp_path: Path) -> None:
 
 def test_the_digest_does_not_depend_on_workers_or_hash_seeds(tmp_path: Path) -> None:
     digests = set()
-    for workers, hash_seed in (("1", "0"), ("2", "1"), ("4", "2")):
+    for workers, hash_seed in (("1", "0"), ("2", "1"), ("4", "2"), ("8", "3")):
         folder = tmp_path / workers
         folder.mkdir()
         words = ("run", curve.FOLDER, "--max-evaluations", "60", "--workers", workers)

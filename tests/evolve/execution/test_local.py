@@ -29,17 +29,22 @@ async def started(workers: int) -> AsyncIterator[Executor]:
     try:
         yield executor
     finally:
-        family = tree(os.getpid())[1:]
+        left = family()
         await executor.close()
-        assert survivors(family) == []
+        assert survivors(left) == []
 
 
 def workers() -> list[Process]:
     return [one for one in tree(os.getpid()) if "evolve.execution.worker" in one.command]
 
 
+def family() -> list[Process]:
+    """The workers and all that is below them; other tests may keep processes of their own."""
+    return [one for worker in workers() for one in tree(worker.pid)]
+
+
 def zygotes() -> list[Process]:
-    return [one for one in tree(os.getpid()) if "sandbox_runner.zygote" in one.command]
+    return [one for one in family() if "sandbox_runner.zygote" in one.command]
 
 
 def check(outcomes: list[Outcome]) -> None:
@@ -72,20 +77,19 @@ def test_all_workers_killed_at_work() -> None:
 
 
 def test_worker_that_dies_of_every_job_is_infrastructure() -> None:
-    async def kill_workers() -> None:
+    async def kill_workers(idle: int) -> None:
+        """Kill a worker whenever its sandbox has one process more than when it is idle, for a while."""
         seen: set[int] = set()
         while True:
-            # A candidate that is still there a while later is the job's, and not one of the probes.
-            zygote_numbers = {one.pid for one in zygotes()}
-            candidates = {one.pid for one in zygotes() if one.parent in zygote_numbers}
-            if candidates & seen:
+            now = {one.pid for one in zygotes()}
+            if len(now) > idle and now == seen:
                 os.kill(workers()[0].pid, signal.SIGKILL)
-            seen = candidates
+            seen = now
             await asyncio.sleep(0.25)
 
     async def inside() -> None:
         async with started(1) as executor:
-            killer = asyncio.create_task(kill_workers())
+            killer = asyncio.create_task(kill_workers(len(zygotes())))
             (outcome,) = await executor.submit(SLOW.format(3.0), Split.TRAIN, X1)
             killer.cancel()
             assert outcome.status is Status.INFRASTRUCTURE
@@ -154,19 +158,19 @@ def test_closed_in_the_middle_of_everything() -> None:
 
 @pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.1])
 def test_start_that_is_cancelled_leaves_nothing(after_s: float) -> None:
-    family: list[Process] = []
+    left: list[Process] = []
 
     async def inside() -> None:
         reference = ProblemReference(f"{curve.FOLDER}/")
         start = asyncio.create_task(LocalExecutor.start(ExecutorSettings(reference, 2, None)))
         await asyncio.sleep(after_s)
-        family.extend(tree(os.getpid())[1:])
+        left.extend(family())
         start.cancel()
         with pytest.raises(asyncio.CancelledError):
             await start
 
     asyncio.run(inside())
-    assert survivors(family) == []
+    assert survivors(left) == []
     wait_until(lambda: workers() == [], 2.0, "no worker is left")
 
 
@@ -183,13 +187,13 @@ def test_worker_ends_with_its_controller_in_the_middle_of_an_evaluation() -> Non
     if controller == 0:
         asyncio.run(inside())
         os._exit(1)
-    family: dict[int, Process] = {}
+    seen: dict[int, Process] = {}
     deadline = time.monotonic() + 20
     while not os.waitid(os.P_PID, controller, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        family |= {one.pid: one for one in tree(controller) if one.pid not in before}
+        seen |= {one.pid: one for one in tree(controller) if one.pid not in before}
         assert time.monotonic() < deadline
         time.sleep(0.02)
     _, status = os.waitpid(controller, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
-    assert len(family) >= 4  # controller, worker, zygote and candidate
-    assert survivors(list(family.values())) == []
+    assert len(seen) >= 4  # controller, worker, zygote and candidate
+    assert survivors(list(seen.values())) == []
