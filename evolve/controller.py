@@ -232,7 +232,7 @@ class Controller:
             source: object = await self._context.operators[name].propose(request)
         except (NoProposal, UserError, ArchiveError, InfrastructureError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a plug-in raises ends the run in good order, with its name
             what = f"{type(error).__name__}: {error}"
             raise UserError(f"the operator '{name}' failed on proposal {request.number}: {what}") from error
         if not isinstance(source, str):
