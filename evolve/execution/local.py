@@ -1,6 +1,7 @@
 """Evaluations in local worker processes: one job in each at a time, each with a sandbox of its own."""
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -31,14 +32,18 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        core: int | None,
     ) -> None:
+        self.core = core
         self._process = process
         self._reader = reader
         self._writer = writer
 
     @classmethod
-    async def start(cls, settings: ExecutorSettings) -> tuple["WorkerProcess", IsolationLevel]:
-        """A worker that has loaded the problem and probed its sandbox."""
+    async def start(
+        cls, settings: ExecutorSettings, core: int | None
+    ) -> tuple["WorkerProcess", IsolationLevel]:
+        """A worker that has loaded the problem and probed its sandbox, on a core if one is given."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -56,9 +61,9 @@ class WorkerProcess:
             process.kill()
             await process.wait()
             raise
-        worker = cls(process, reader, writer)
+        worker = cls(process, reader, writer, core)
         try:
-            answer = await worker.ask(Greeting(settings.reference, settings.min_isolation))
+            answer = await worker.ask(Greeting(settings.reference, settings.min_isolation, core))
         except BaseException:
             await worker.stop()
             raise
@@ -107,7 +112,7 @@ class LocalExecutor:
     async def start(cls, settings: ExecutorSettings) -> "LocalExecutor":
         """Start all workers side by side and wait until each is ready."""
         executor = cls(settings)
-        starting = [executor._add_worker() for _ in range(settings.workers)]
+        starting = [executor._add_worker(core) for core in _cores(settings.workers)]
         try:
             results = await asyncio.gather(*starting, return_exceptions=True)
             failures = [result for result in results if isinstance(result, BaseException)]
@@ -158,8 +163,8 @@ class LocalExecutor:
         await asyncio.gather(*(worker.stop() for worker in self._all))
         self._all.clear()
 
-    async def _add_worker(self) -> None:
-        worker, isolation = await WorkerProcess.start(self._settings)
+    async def _add_worker(self, core: int | None) -> None:
+        worker, isolation = await WorkerProcess.start(self._settings, core)
         self._isolation = isolation
         self._all.append(worker)
         self._idle.put_nowait(worker)
@@ -174,7 +179,19 @@ class LocalExecutor:
         await worker.stop()
         if worker in self._all:
             self._all.remove(worker)
-            await self._add_worker()
+            await self._add_worker(worker.core)
+
+
+def _cores(workers: int) -> list[int | None]:
+    """A core for each worker, where there is a worker for every core; else the system may choose.
+
+    A worker and its candidate take turns, and on one core a turn costs a fraction of what it costs to wake
+    another core that has gone to sleep. With fewer workers, those of several runs could meet on one core.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if not cores or workers < len(cores):
+        return [None] * workers
+    return [cores[number % len(cores)] for number in range(workers)]
 
 
 executor: type[Executor] = LocalExecutor

@@ -19,6 +19,8 @@ class Greeting(msgspec.Struct, frozen=True, tag="greeting"):
 
     reference: ProblemReference
     min_isolation: str | None
+    core: int | None = None
+    """The core to stay on, with sandbox and candidates; None leaves it to the system."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -113,6 +113,8 @@ def main(descriptor: int) -> None:
         greeting = receive(connection, Greeting)
         if greeting is None:
             return
+        if greeting.core is not None:
+            os.sched_setaffinity(0, {greeting.core})
         try:
             loaded = load_problem(greeting.reference)
             sandbox = _open_sandbox(loaded, greeting.min_isolation)

@@ -1,10 +1,11 @@
 """What isolation costs: ratios within one run, or the best of many rounds, as the machine may be shared."""
 
+import os
 import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,15 @@ UNCONFINED = (
     "lockdown.Lockdown.enter_candidate = enter\nzygote.main()"
 )
 """The same zygote, whose forks run the program without confining themselves."""
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Run on one core, as a worker with its candidates does where there is a worker for every core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
 
 
 def show(text: str) -> None:
@@ -97,7 +107,7 @@ def test_candidate_against_bare_fork(way: str, needs_numpy: bool, monkeypatch: p
 
 
 @pytest.mark.parametrize("needs_numpy", [False, True])
-def test_steps_and_locksteps(needs_numpy: bool) -> None:
+def test_steps_and_locksteps(needs_numpy: bool, one_core: None) -> None:
     source = """
 class Policy:
     def decide(self, state): return 1
