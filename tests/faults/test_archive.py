@@ -75,6 +75,7 @@ def test_disk_is_full(faulty: FaultyRun, undisturbed: str) -> None:
     size = ["-o", "size=600k"]
     mounted = subprocess.run(["mount", "-t", "tmpfs", *size, "evolve-test", faulty.folder], text=True)
     if mounted.returncode:
+        assert not os.environ.get("CI"), "in CI nothing is skipped, and this machine does not let us mount"
         pytest.skip("this machine does not let us mount")
     try:
         (faulty.folder / "ballast").write_bytes(b"x" * 100_000)

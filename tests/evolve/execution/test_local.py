@@ -197,3 +197,16 @@ def test_worker_ends_with_its_controller_in_the_middle_of_an_evaluation() -> Non
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert len(seen) >= 4  # controller, worker, zygote and candidate
     assert survivors(list(seen.values())) == []
+
+
+def test_workers_stay_on_their_cores_only_where_there_is_one_for_every_core() -> None:
+    cores = os.sched_getaffinity(0)
+
+    async def places(count: int) -> list[set[int]]:
+        async with started(count):
+            return [os.sched_getaffinity(one.pid) for one in workers()]
+
+    found = asyncio.run(places(len(cores)))
+    assert sorted(found, key=min) == [{core} for core in sorted(cores)]
+    if len(cores) > 1:
+        assert asyncio.run(places(1)) == [cores]
