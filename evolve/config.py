@@ -18,7 +18,21 @@ import msgspec
 from evolve.errors import UserError, unknown
 
 DEFAULT_ARCHIVE = "sqlite:///evolve.db"
-DEFAULT_OPERATORS = {"constants": 1.0, "expressions": 3.0, "statements": 1.0}
+DEFAULT_OPERATORS = {
+    "constants": 0.5,
+    "expressions": 3.0,
+    "macros": 0.5,
+    "simplify": 1.0,
+    "statements": 1.0,
+    "tuning": 1.5,
+}
+"""Where no model is configured."""
+DEFAULT_LLM_OPERATORS = {"edit": 4.0, "rewrite": 2.0, "crossover": 1.0}
+"""Where one is."""
+CHOICES = ("weights", "bandit")
+MAX_LAG = 1024
+MIN_PROMPT_TOKENS = 4096
+"""What a model's context has to leave to the prompt."""
 
 
 def available_cores() -> int:
@@ -28,12 +42,42 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is asked."""
+
+    weight: float = 1.0
+    """How often it is chosen, against the other models."""
+    temperature: float | None = None
+    """None leaves it to the provider."""
+    effort: str | None = None
+    """How much it is to reason; None leaves it to the provider."""
+    max_output_tokens: int = 16_384
+    """For one answer, reasoning included."""
+    context_tokens: int = 128_000
+    """Prompt and answer together; longer prompts are cut."""
+
+
 class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What decides the course of a run."""
 
     seed: int = 0
     strategy: str = "islands"
-    operators: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_OPERATORS))
+    operators: dict[str, float] = {}
+    """Names and weights; if there are none, those that fit: `DEFAULT_OPERATORS`, or with models others."""
+    models: dict[str, ModelSettings] = {}
+    """By name, `provider/model`."""
+    strong_model: str | None = None
+    """The one of the models that is kept for new directions and for reflection."""
+    choice: str = "weights"
+    """How operators and models are chosen: by their `weights`, or by a `bandit` that learns what pays."""
+    repair: bool = True
+    """Whether a program that failed is given back to a model once, with the reason. Needs a model."""
+    direction_after: int = 60
+    """Proposals without a better program after which a model is asked for a new direction; 0 is never."""
+    reflect_every: int = 50
+    """Commits between two reflections of a model on what works; 0 is never."""
+    prompts: dict[str, str] = {}
+    """Templates by name, in place of those of the problem and of the project."""
     lag: int = 12
     """Proposal n is selected from the archive as it stood after commit n - lag."""
     race: bool = True
@@ -46,8 +90,39 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_evaluations: int | None = None
     max_time: float | None = None
     """Seconds of wall time, over all continuations of the run."""
+    max_cost: float | None = None
+    """US dollars spent on models, over all continuations of the run."""
+    max_tokens: int | None = None
+    """Tokens of models, input and output, over all continuations of the run."""
     target: float | None = None
     """A score on train that is good enough."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a provider is reached, and how hard it may be pressed."""
+
+    api_base: str | None = None
+    """Where it is; None is where its SDK looks for it."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    concurrency: int = 16
+    """Calls at the same time."""
+    timeout: float = 600.0
+    """Seconds for one attempt."""
+    retries: int = 5
+    """How often a call is tried again after a trouble on the way."""
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """US dollars for a million tokens."""
+
+    input: float
+    output: float
+    cached: float | None = None
+    """For input that the provider had cached; None is the full price."""
+    cache_write: float | None = None
+    """For input that the provider writes into its cache; None is the full price, and nothing is marked to be
+    cached."""
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +133,16 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     workers: int = msgspec.field(default_factory=available_cores)
     min_isolation: str | None = None
     """The weakest isolation to accept; None is what this system should be able to give."""
+    providers: dict[str, Endpoint] = {}
+    """By the part of a model's name before the first slash."""
+    prices: dict[str, Price] = {}
+    """By model; before what litellm's table says."""
+    allow_unpriced: bool = False
+    """Whether a model may be used whose price is not known; it then counts as nothing."""
+    prompt_text: bool = True
+    """Whether prompts and answers are kept; if not, their hashes are."""
+    transcript: str | None = None
+    """A file with recorded answers, which are then used in place of any provider."""
 
 
 DEFAULT_EVALUATIONS = 2000
@@ -115,7 +200,7 @@ def make_settings(*layers: Mapping[str, Any]) -> Settings:
     if archive:
         merged.setdefault("archive", archive)
     parts = {name: _convert(part, merged) for name, part in _PARTS.items()}
-    settings = Settings(**parts)
+    settings = Settings(**{**parts, "course": _with_operators(parts["course"])})
     _check(settings)
     return settings
 
@@ -140,30 +225,96 @@ def _where(message: str) -> str:
     return f"'{path.rstrip('`')}': {what[:1].lower()}{what[1:]}" if path else message
 
 
+def _with_operators(course: Course) -> Course:
+    """The course with the operators that it has if none are given."""
+    if course.operators:
+        return course
+    operators = DEFAULT_LLM_OPERATORS if all_models(course) else DEFAULT_OPERATORS
+    return msgspec.structs.replace(course, operators=dict(operators))
+
+
+def all_models(course: Course) -> dict[str, ModelSettings]:
+    """The models of a course by name, the strong one included."""
+    strong = course.strong_model
+    extra = {} if strong is None or strong in course.models else {strong: ModelSettings()}
+    return {**course.models, **extra}
+
+
 def _check(settings: Settings) -> None:
-    course, budget, resources = settings.course, settings.budget, settings.resources
-    checks = (
-        (-(2**63) <= course.seed < 2**63, "seed", "has to fit into 64 bits"),
-        (course.lag >= 1, "lag", "has to be at least 1"),
-        (bool(course.operators), "operators", "names no operator"),
-        (
-            all(0 < weight < math.inf for weight in course.operators.values()),
-            "operators",
-            "has a weight that is not a positive finite number",
-        ),
-        (resources.workers >= 1, "workers", "has to be at least 1"),
-        (
-            budget.max_evaluations is None or budget.max_evaluations >= 1,
-            "max_evaluations",
-            "has to be at least 1",
-        ),
-        (
-            budget.max_time is None or 0 < budget.max_time < math.inf,
-            "max_time",
-            "has to be more than 0 seconds, and finite",
-        ),
-        (budget.target is None or math.isfinite(budget.target), "target", "has to be a finite number"),
+    _check_course(settings.course)
+    _check_models(settings.course)
+    _check_budget(settings.budget, bool(all_models(settings.course)))
+    _check_resources(settings.resources)
+
+
+def _require(holds: bool, name: str, complaint: str) -> None:
+    if not holds:
+        raise UserError(f"setting '{name}' {complaint}")
+
+
+def _check_course(course: Course) -> None:
+    _require(-(2**63) <= course.seed < 2**63, "seed", "has to fit into 64 bits")
+    _require(1 <= course.lag <= MAX_LAG, "lag", f"has to be from 1 to {MAX_LAG}")
+    _require(
+        all(0 < weight < math.inf for weight in course.operators.values()),
+        "operators",
+        "has a weight that is not a positive finite number",
     )
-    for holds, name, complaint in checks:
-        if not holds:
-            raise UserError(f"setting '{name}' {complaint}")
+    _require(course.choice in CHOICES, "choice", f"has to be one of {', '.join(CHOICES)}")
+    _require(course.direction_after >= 0, "direction_after", "has to be at least 0")
+    _require(course.reflect_every >= 0, "reflect_every", "has to be at least 0")
+
+
+def _check_models(course: Course) -> None:
+    if course.strong_model is not None:
+        _require("/" in course.strong_model, "strong_model", "has to be PROVIDER/MODEL")
+    for name, model in all_models(course).items():
+        where = f"models.{name}"
+        _require("/" in name.strip("/"), where, "has to be named PROVIDER/MODEL, such as openai/gpt-5-mini")
+        _require(0 < model.weight < math.inf, where, "has a weight that is not a positive finite number")
+        _require(model.max_output_tokens >= 256, where, "has fewer than 256 max_output_tokens")
+        _require(
+            model.context_tokens >= model.max_output_tokens + MIN_PROMPT_TOKENS,
+            where,
+            f"leaves less than {MIN_PROMPT_TOKENS} of its context_tokens to the prompt",
+        )
+        _require(
+            model.temperature is None or 0 <= model.temperature <= 2, where, "has a temperature beyond 0 to 2"
+        )
+
+
+def _check_budget(budget: Budget, has_models: bool) -> None:
+    _require(
+        budget.max_evaluations is None or budget.max_evaluations >= 1,
+        "max_evaluations",
+        "has to be at least 1",
+    )
+    _require(
+        budget.max_time is None or 0 < budget.max_time < math.inf,
+        "max_time",
+        "has to be more than 0 seconds, and finite",
+    )
+    _require(
+        budget.max_cost is None or 0 < budget.max_cost < math.inf,
+        "max_cost",
+        "has to be more than 0 dollars, and finite",
+    )
+    _require(budget.max_tokens is None or budget.max_tokens >= 1, "max_tokens", "has to be at least 1")
+    for name, limit in (("max_cost", budget.max_cost), ("max_tokens", budget.max_tokens)):
+        _require(limit is None or has_models, name, "has no effect without a model; give one with --model")
+    _require(budget.target is None or math.isfinite(budget.target), "target", "has to be a finite number")
+
+
+def _check_resources(resources: Resources) -> None:
+    _require(resources.workers >= 1, "workers", "has to be at least 1")
+    for name, endpoint in resources.providers.items():
+        where = f"providers.{name}"
+        _require("/" not in name, where, "has to be the part of a model's name before the first slash")
+        _require(endpoint.concurrency >= 1, where, "has a concurrency below 1")
+        _require(0 < endpoint.timeout < math.inf, where, "has a timeout that is not positive and finite")
+        _require(0 <= endpoint.retries <= 100, where, "has retries beyond 0 to 100")
+        for limit in (endpoint.requests_per_minute, endpoint.tokens_per_minute):
+            _require(limit is None or limit > 0, where, "has a limit per minute that is not positive")
+    for name, price in resources.prices.items():
+        given = (price.input, price.output, price.cached or 0.0, price.cache_write or 0.0)
+        _require(all(0 <= one < math.inf for one in given), f"prices.{name}", "has a price below 0")

@@ -8,73 +8,80 @@ made when something is committed, so the same run makes the same decisions on an
 
 import asyncio
 import time
-from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
+from evolve.archive.history import History
 from evolve.archive.journal import Journal
 from evolve.archive.records import Commit, ScoredEvaluation, Selected
 from evolve.config import Budget, Course
 from evolve.ending import Ending
-from evolve.errors import ArchiveError, UserError
+from evolve.errors import UserError
 from evolve.judging import Judge
+from evolve.llm.base import BudgetReached, Spending
 from evolve.observer import Committed, Observer
-from evolve.operators.base import Brief, NoProposal, Operator, ParentProgram, Request
-from evolve.problem import InfrastructureError, Split, Status
-from evolve.program import Program, ProgramError, check_entry_point, check_outside_unchanged
+from evolve.problem import Split, Status
+from evolve.program import Program
+from evolve.proposing import EXTERNAL_OPERATOR, SEED_OPERATOR, Proposed, Proposer, same_as
 from evolve.racing import races
 from evolve.randomness import stream
-from evolve.search.base import Result, Selection, Strategy, Verdict
+from evolve.search.base import Result, Selection, Verdict
+from evolve.search.steering import Steering
+from evolve.shelf import Shelf, as_parent
 
-SEED_OPERATOR = "seed"
-ATTEMPTS = 3
-"""How often an operator may try to make a program that passes screening."""
-RECENT = 512
-"""How many programs are kept in memory, so that parents need not be read from the archive."""
+GRACE_S = 900.0
+"""How long a run that is to end waits for what is in flight, seconds: longer than a call of a model."""
+TOLD = "told"
+"""Why a run that makes no programs itself ends: all that were told are committed."""
+TROUBLE = "trouble"
+"""Something that only a person can mend, such as a wrong key or a broken operator."""
+LOOK_OUTSIDE_S = 0.5
+"""How often it is looked whether somebody outside has told a program, seconds."""
 
 
 class _Attempted(msgspec.Struct, frozen=True):
     """A proposal when it has been through screening and evaluation."""
 
     selected: Selected
-    program: Program | None = None
+    proposed: Proposed
     evaluation: ScoredEvaluation | None = None
-    status: str = ""
-    reason: str | None = None
 
 
-class _Rejected(Exception):  # noqa: N818 - a finding about a program, not an error of ours
-    """Screening said no; nothing was spent on it."""
+class Outside(Protocol):
+    """Where programs come from that somebody outside has made."""
 
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+    def arrival(self, number: int, seen: int) -> Selected | None:
+        """The next program told, as proposal `number`, recorded as selected; None where there is none."""
+        ...
 
-
-class KnownProgram(msgspec.Struct, frozen=True):
-    """A program that children can be made from."""
-
-    program: ParentProgram
-    scores: dict[str, float]
-    """On each train instance, by name."""
+    @property
+    def is_live(self) -> bool:
+        """Whether something may be told at any moment, so that it is looked for now and then."""
+        ...
 
 
 class Context(msgspec.Struct, frozen=True):
     """What a controller works with; all of it is made elsewhere."""
 
     journal: Journal
+    history: History
     judge: Judge
-    strategy: Strategy
-    operators: Mapping[str, Operator]
-    brief: Brief
-    seed_program: str
-    baselines: Mapping[str, KnownProgram]
-    """By hash."""
+    steering: Steering
+    proposer: Proposer
+    shelf: Shelf
+    hashes: dict[str, int]
+    """The number of the proposal that made each program; the controller adds to it."""
     course: Course
     budget: Budget
     observer: Observer
+    spending: Callable[[], Spending] | None = None
+    """What models have cost so far; None where there are none."""
+    unraced: frozenset[str] = frozenset()
+    """Operators whose programs are given the time to become good: they are never stopped early."""
+    outside: Outside | None = None
     last: int | None = None
     """The last proposal to make, where a run is to end with a certain one."""
 
@@ -84,23 +91,26 @@ class Controller:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._strategy = context.strategy
-        progress = context.journal.progress()
+        self._steering = context.steering
+        self._shelf = context.shelf
+        self._hashes = context.hashes
+        progress = context.history.progress()
         self._committed = progress.committed
         self._evaluations = progress.evaluations
-        self._hashes = progress.hashes
         self._waiting = deque(progress.waiting)
+        self._next = progress.selected + 1
         self._spent_seconds = progress.seconds
         self._started_at = time.monotonic()
         self._running: dict[asyncio.Task[_Attempted], int] = {}
         self._evaluating: dict[tuple[str, str | None], asyncio.Task[ScoredEvaluation]] = {}
         self._buffer: dict[int, _Attempted] = {}
-        self._recent: OrderedDict[str, KnownProgram] = OrderedDict()
         self._best = progress.best
         self._last_new = max(progress.hashes.values(), default=0)
         self._stop_reason: str | None = None
+        self._stopped_at: float | None = None
+        self._trouble: UserError | None = None
         self._ending = Ending(context.budget, context.course.lag)
-        self._ending.recall(progress, context.journal.first_to_reach)
+        self._ending.recall(progress, context.history.first_to_reach)
         self._wake = asyncio.Event()
 
     @property
@@ -121,6 +131,7 @@ class Controller:
     def stop(self, reason: str) -> None:
         """Start nothing more; what is in flight is finished and committed."""
         self._stop_reason = self._stop_reason or reason
+        self._stopped_at = self._stopped_at or time.monotonic()
         self._wake.set()
 
     async def run(self) -> str:
@@ -129,44 +140,66 @@ class Controller:
             first = Selected(0, SEED_OPERATOR, (), (), {})
             self._context.journal.select_first(first)
             self._waiting.append(first)
+            self._next = 1
         try:
             while self._start_what_may_start():
                 await self._next_event()
                 self._commit_what_is_ready()
         finally:
             await self._drop_what_is_left()
+        if self._trouble is not None:
+            raise self._trouble
         assert self._stop_reason is not None
         return self._stop_reason
 
     def _start_what_may_start(self) -> bool:
-        """Start proposals in order, as far as the budget allows; whether any is in flight."""
+        """Start proposals in order, as far as the budget allows; whether there is anything to wait for."""
         limit = self._context.budget.max_time
         if limit is not None and self.seconds >= limit:
             self.stop("max_time")
-        while self._stop_reason is None and self._waiting and self._may_start(self._waiting[0].number):
+        self._take_in_what_was_told()
+        while self._stop_reason is None and self._waiting and self._may_start(self._waiting[0]):
             selected = self._waiting.popleft()
             self._running[asyncio.create_task(self._attempt(selected))] = selected.number
-        if not self._running and not self._buffer and self._stop_reason is None:
+        if self._running:
+            return not self._out_of_patience()
+        if self._stop_reason is None and not self._buffer:
             self._stop_reason = self._why_nothing_starts()
-        return bool(self._running)
+        return False
 
-    def _may_start(self, number: int) -> bool:
+    def _take_in_what_was_told(self) -> None:
+        """Programs from outside are proposals too: each gets the next number that is free."""
+        outside = self._context.outside
+        if outside is None or self._stop_reason is not None or self._committed < 0:
+            return
+        while (told := outside.arrival(self._next, self._committed)) is not None:
+            self._waiting.append(told)
+            self._next += 1
+
+    def _out_of_patience(self) -> bool:
+        return self._stopped_at is not None and time.monotonic() - self._stopped_at > GRACE_S
+
+    def _may_start(self, selected: Selected) -> bool:
         last = self._context.last
-        if last is not None and number > last:
+        if last is not None and selected.number > last:
             return False
-        return self._ending.allows(number, self._evaluations, len(self._running) + len(self._buffer))
+        if selected.operator == EXTERNAL_OPERATOR and selected.seen > self._committed:
+            return False  # in a replay: what its maker saw has not been committed yet
+        return self._ending.allows(selected.number, self._evaluations, len(self._running) + len(self._buffer))
 
     def _why_nothing_starts(self) -> str:
-        return self._ending.reason or ("max_evaluations" if self._context.last is None else "last")
+        if self._context.last is not None:
+            return self._ending.reason or "last"
+        if self._ending.reason is None and self._ending.allows(self._next, self._evaluations, 0):
+            return TOLD
+        return self._ending.reason or "max_evaluations"
 
     async def _next_event(self) -> None:
         """Wait until a proposal is finished, somebody says stop, or time is up."""
         waker = asyncio.create_task(self._wake.wait())
-        limit = self._context.budget.max_time
-        patience = None if limit is None or self._stop_reason else max(0.0, limit - self.seconds)
         try:
             done, _ = await asyncio.wait(
-                [*self._running, waker], timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                [*self._running, waker], timeout=self._patience(), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             waker.cancel()
@@ -174,7 +207,25 @@ class Controller:
         for task in done:
             if task is not waker:
                 number = self._running.pop(task)  # type: ignore[arg-type]  # the waker is the only other kind
-                self._buffer[number] = task.result()  # type: ignore[assignment]
+                try:
+                    self._buffer[number] = task.result()  # type: ignore[assignment]
+                except BudgetReached as reached:
+                    self.stop(reached.reason)  # the proposal stays selected, and its answers stay recorded
+                except UserError as trouble:
+                    self._trouble = self._trouble or trouble
+                    self.stop(TROUBLE)  # what is in flight has been paid for, and comes first
+
+    def _patience(self) -> float | None:
+        """Seconds until something has to be looked at though nothing was finished; None is never."""
+        limit = self._context.budget.max_time
+        waits = []
+        if self._stopped_at is not None:
+            waits.append(self._stopped_at + GRACE_S - time.monotonic())
+        elif limit is not None:
+            waits.append(limit - self.seconds)
+        if self._context.outside is not None and self._context.outside.is_live and not self._stop_reason:
+            waits.append(LOOK_OUTSIDE_S)
+        return max(0.0, min(waits)) if waits else None
 
     def _commit_what_is_ready(self) -> None:
         """Commit in order; what each commit allows is started before the next, as on any other machine."""
@@ -191,72 +242,17 @@ class Controller:
     # One proposal, from its selection to the reorder buffer.
 
     async def _attempt(self, selected: Selected) -> _Attempted:
-        try:
-            program = await self._propose(selected)
-        except _Rejected as rejected:
-            return _Attempted(selected, status=rejected.status, reason=rejected.reason)
+        proposed = await self._context.proposer.propose(selected)
+        program = proposed.program
+        if program is None:
+            return _Attempted(selected, proposed)
         maker = self._hashes.get(program.id)
         if maker is not None:
-            return _Attempted(selected, status="duplicate", reason=_same_as(maker))
-        evaluation = await self._evaluate(program, selected)
-        return _Attempted(selected, program, evaluation)
-
-    async def _propose(self, selected: Selected) -> Program:
-        """A screened program, after some attempts if need be."""
-        if selected.operator == SEED_OPERATOR:
-            return self._screen(self._context.seed_program, None, selected.number)
-        rejected: list[_Rejected] = []
-        parents = tuple(self._known(one).program for one in selected.parents)
-        inspirations = tuple(self._known(one).program for one in selected.inspirations)
-        for attempt in range(ATTEMPTS):
-            request = Request(
-                number=selected.number,
-                parents=parents,
-                inspirations=inspirations,
-                brief=self._context.brief,
-                random=stream(self._context.course.seed, f"propose/{attempt}", selected.number),
-                rejections=tuple(one.reason for one in rejected),
+            refused = msgspec.structs.replace(
+                proposed, program=None, status="duplicate", reason=same_as(maker)
             )
-            try:
-                source = await self._ask(selected.operator, request)
-                return self._screen(source, parents[0].source, selected.number)
-            except NoProposal as nothing:
-                rejected.append(_Rejected("no_proposal", str(nothing)))
-            except _Rejected as again:
-                rejected.append(again)
-        raise rejected[-1]
-
-    async def _ask(self, name: str, request: Request) -> str:
-        """What an operator answers; a plug-in's own trouble is told with its name."""
-        try:
-            source: object = await self._context.operators[name].propose(request)
-        except (NoProposal, UserError, ArchiveError, InfrastructureError):
-            raise
-        except Exception as error:  # whatever a plug-in raises ends the run in good order, with its name
-            what = f"{type(error).__name__}: {error}"
-            raise UserError(f"the operator '{name}' failed on proposal {request.number}: {what}") from error
-        if not isinstance(source, str):
-            kind = type(source).__name__
-            raise UserError(f"the operator '{name}' answered proposal {request.number} with {kind}, not text")
-        return source
-
-    def _screen(self, source: str, parent: str | None, number: int) -> Program:
-        """No evaluation is spent on what does not parse, breaks the rules, or is not new.
-
-        What is new is decided as of commit n - lag, so that an operator gets the same second chances
-        however far the commits have come meanwhile.
-        """
-        try:
-            program = Program.parse(source)
-            check_entry_point(program, self._context.brief.entry_point)
-            if parent is not None:
-                check_outside_unchanged(program.source, parent)
-        except ProgramError as error:
-            raise _Rejected("rejected", str(error)) from error
-        maker = self._hashes.get(program.id)
-        if maker is not None and maker <= max(0, number - self._context.course.lag):
-            raise _Rejected("duplicate", _same_as(maker))
-        return program
+            return _Attempted(selected, refused)
+        return _Attempted(selected, proposed, await self._evaluate(program, selected))
 
     async def _evaluate(self, program: Program, selected: Selected) -> ScoredEvaluation:
         """Evaluate on train, racing against the parent; equal proposals in flight share one evaluation."""
@@ -264,42 +260,52 @@ class Controller:
         key = (program.id, rival)
         task = self._evaluating.get(key)
         if task is None:
-            scores = None if rival is None else self._known(rival).scores
+            scores = None if rival is None else self._shelf.program(rival).scores
             task = asyncio.create_task(self._context.judge.evaluate(program.source, Split.TRAIN, scores))
             self._evaluating[key] = task
         return await asyncio.shield(task)
 
     def _rival(self, selected: Selected) -> str | None:
         """The parent that a program races against, where there is a race."""
-        racing = self._context.course.race and races(self._context.judge.names(Split.TRAIN))
-        return selected.parents[0] if racing and selected.parents else None
+        if (
+            not self._context.course.race
+            or not selected.parents
+            or selected.operator in self._context.unraced
+        ):
+            return None
+        if not races(self._context.judge.names(Split.TRAIN)):
+            return None
+        parent = self._shelf.program(selected.parents[0])
+        return None if parent.score is None else parent.id
 
     # Commits, in order.
 
     def _commit(self, attempted: _Attempted) -> None:
         number = attempted.selected.number
         status, reason, new = self._settle(attempted)
-        verdict = self._tell(attempted, new)
+        verdict = self._tell(attempted, status, new)
         status = status or verdict.meaning.value
         self._committed = number
+        program = attempted.proposed.program
         if new:
-            assert attempted.program is not None
-            self._hashes[attempted.program.id] = number
+            assert program is not None
+            self._hashes[program.id] = number
             self._evaluations += 1
             self._last_new = number
         self._ending.see(number, self._best, self._last_new)
-        selected = self._select_next(number)
+        selected = self._select_next(attempted.selected)
         self._context.journal.commit(
             Commit(
                 number=number,
                 status=status,
                 operator=attempted.selected.operator,
-                program=attempted.program if new else None,
+                program=program if new else None,
                 evaluation=attempted.evaluation if new else None,
                 reason=reason,
+                idea=attempted.proposed.idea or None,
                 improvement=verdict.improvement if new else None,
                 selected=selected,
-                state=self._strategy.state(),
+                state=self._steering.state(),
                 seconds=self.seconds,
             )
         )
@@ -308,69 +314,71 @@ class Controller:
 
     def _settle(self, attempted: _Attempted) -> tuple[str, str | None, bool]:
         """Status ('' where the strategy decides), reason, and whether there is a new evaluated program."""
-        program, evaluation = attempted.program, attempted.evaluation
+        program, evaluation = attempted.proposed.program, attempted.evaluation
         if program is None or evaluation is None:
-            return attempted.status, attempted.reason, False
+            return attempted.proposed.status, attempted.proposed.reason, False
         self._evaluating.pop((program.id, self._rival(attempted.selected)), None)
         maker = self._hashes.get(program.id)
         if maker is not None:
-            return "duplicate", _same_as(maker), False
+            return "duplicate", same_as(maker), False
         if evaluation.status is Status.STOPPED:
             return "stopped", _stopped_early(evaluation), True
         return "", _first_failure(evaluation), True
 
-    def _tell(self, attempted: _Attempted, new: bool) -> Verdict:
-        selected, program, evaluation = attempted.selected, attempted.program, attempted.evaluation
-        selection = Selection(
-            selected.operator, selected.parents, selected.inspirations, dict(selected.context)
+    def _tell(self, attempted: _Attempted, status: str, new: bool) -> Verdict:
+        selected, evaluation = attempted.selected, attempted.evaluation
+        result = Result(
+            number=selected.number,
+            selection=Selection(selected.parents, selected.inspirations, dict(selected.context)),
+            operator=selected.operator,
+            model=selected.model,
+            status=status,
+            parent_score=self._shelf.program(selected.parents[0]).score if selected.parents else None,
+            cost_usd=attempted.proposed.cost_usd,
         )
+        program = attempted.proposed.program
         if not new or program is None or evaluation is None:
-            return self._strategy.tell(Result(selected.number, selection))
+            return self._steering.tell(result)
         selectable = evaluation.status is Status.OK and evaluation.score is not None
         if selectable:
             self._best = max(evaluation.score or 0.0, self._best or 0.0)
-            parent = ParentProgram(program.id, program.source, evaluation.score)
-            self._remember(KnownProgram(parent, evaluation.scores))
+            self._shelf.put(as_parent(program.id, program.source, evaluation))
         names = self._context.judge.names(Split.TRAIN)
-        return self._strategy.tell(
-            Result(
-                number=selected.number,
-                selection=selection,
+        return self._steering.tell(
+            msgspec.structs.replace(
+                result,
                 program=program.id,
                 score=evaluation.score if selectable else None,
                 scores=tuple(evaluation.scores[name] for name in names) if selectable else (),
                 size=len(program.source),
+                status=evaluation.status.value,
             )
         )
 
-    def _select_next(self, number: int) -> tuple[Selected, ...]:
-        """What can be selected now that `number` is committed; after the seed that is the first `lag`."""
-        lag = self._context.course.lag
-        numbers = range(1, lag + 1) if number == 0 else range(number + lag, number + lag + 1)
-        return tuple(self._select(one) for one in numbers)
+    def _select_next(self, committed: Selected) -> tuple[Selected, ...]:
+        """What can be selected now: after the seed the first `lag`, after each one of ours one more.
 
-    def _select(self, number: int) -> Selected:
-        selection = self._strategy.ask(number, stream(self._context.course.seed, "select", number))
+        What came from outside was in addition to these, and leaves no gap to be filled.
+        """
+        if not self._steering.has_operators or committed.operator == EXTERNAL_OPERATOR:
+            return ()
+        count = self._context.course.lag if committed.number == 0 else 1
+        selected = tuple(self._select(self._next + offset, committed.number) for offset in range(count))
+        self._next += count
+        return selected
+
+    def _select(self, number: int, seen: int) -> Selected:
+        choice = self._steering.select(number, stream(self._context.course.seed, "select", number))
+        selection = choice.selection
         return Selected(
-            number, selection.operator, selection.parents, selection.inspirations, dict(selection.context)
+            number=number,
+            operator=choice.operator,
+            parents=selection.parents,
+            inspirations=selection.inspirations,
+            context=dict(selection.context),
+            model=choice.model,
+            seen=seen,
         )
-
-    # Programs that operators work on.
-
-    def _known(self, program_hash: str) -> KnownProgram:
-        """A program by its hash: a baseline, one that was lately used, or one from the archive."""
-        found = self._context.baselines.get(program_hash) or self._recent.get(program_hash)
-        if found is None:
-            source, score, scores = self._context.journal.program(program_hash)
-            found = KnownProgram(ParentProgram(program_hash, source, score), scores)
-        self._remember(found)
-        return found
-
-    def _remember(self, known: KnownProgram) -> None:
-        self._recent[known.program.id] = known
-        self._recent.move_to_end(known.program.id)
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
 
     def _announce(self, attempted: _Attempted, status: str, reason: str | None, new: bool) -> None:
         evaluation = attempted.evaluation if new else None
@@ -380,11 +388,14 @@ class Controller:
                 status=status,
                 operator=attempted.selected.operator,
                 reason=reason,
-                program=attempted.program.id if attempted.program is not None else None,
+                model=attempted.selected.model,
+                idea=attempted.proposed.idea,
+                program=None if attempted.proposed.program is None else attempted.proposed.program.id,
                 score=None if evaluation is None else evaluation.score,
                 best=self._best,
                 evaluations=self._evaluations,
                 seconds=self.seconds,
+                spending=None if self._context.spending is None else self._context.spending(),
             )
         )
 
@@ -396,7 +407,3 @@ def _first_failure(evaluation: ScoredEvaluation) -> str | None:
 
 def _stopped_early(evaluation: ScoredEvaluation) -> str:
     return f"clearly worse than its parent on the first {len(evaluation.outcomes)} instances"
-
-
-def _same_as(maker: int) -> str:
-    return f"the same program as proposal {maker}'s"

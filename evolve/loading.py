@@ -15,7 +15,8 @@ import msgspec
 
 from evolve.errors import UserError, unknown
 from evolve.files import read_text
-from evolve.problem import Instance, InstanceFileError, Problem, Split
+from evolve.folders import read_program
+from evolve.problem import EntryPoint, Instance, InstanceFileError, Problem, Split
 from evolve.registry import installed_plugins
 
 AnyProblem = Problem[Any]
@@ -41,6 +42,7 @@ class LoadedProblem(msgspec.Struct, frozen=True):
     folder: Path
     statement: str
     seed: str
+    """The source of the program that a run starts from."""
     baselines: dict[str, str]
     """The source of each baseline, by its published name."""
     version: str
@@ -80,15 +82,16 @@ def load_problem(reference: ProblemReference) -> LoadedProblem:
     missing = [attribute for attribute in _REQUIRED if not hasattr(problem, attribute)]
     if missing:
         raise UserError(f"{folder / 'problem.py'}: the problem does not define {', '.join(missing)}")
-    baselines = {name: _part(folder / file) for name, file in problem.baselines.items()}
+    entry_point = problem.entry_point
+    baselines = {name: _program(folder / file, entry_point) for name, file in problem.baselines.items()}
     return LoadedProblem(
         reference=reference,
         problem=problem,
         folder=folder,
         statement=_part(folder / "statement.md"),
-        seed=_part(folder / "seed.py"),
+        seed=_seed(folder, entry_point),
         baselines=baselines,
-        version=_version(folder, problem.baselines, baselines, reference),
+        version=_version(folder, problem, baselines, reference),
     )
 
 
@@ -178,14 +181,32 @@ def _module_from_folder(folder: Path) -> ModuleType:
     return _import(f"{package}.problem", str(folder))
 
 
-def _part(path: Path) -> str:
+def _present(path: Path) -> Path:
     if not path.exists():
         raise UserError(f"the problem is not complete: there is no {path}")
-    return read_text(path)
+    return path
+
+
+def _part(path: Path) -> str:
+    return read_text(_present(path))
+
+
+def _program(path: Path, entry_point: EntryPoint) -> str:
+    return read_program(_present(path), entry_point)
+
+
+def _seed(folder: Path, entry_point: EntryPoint) -> str:
+    """The seed program, which is a file `seed.py` or a folder `seed`."""
+    file, several = folder / "seed.py", folder / "seed"
+    if not several.is_dir():
+        return _program(file, entry_point)
+    if file.exists():
+        raise UserError(f"there are both {file} and the folder {several}; a problem has one seed program")
+    return _program(several, entry_point)
 
 
 def _version(
-    folder: Path, files: Mapping[str, str], baselines: Mapping[str, str], reference: ProblemReference
+    folder: Path, problem: AnyProblem, baselines: Mapping[str, str], reference: ProblemReference
 ) -> str:
     """A hash over the folder's code, its baselines, the evaluators it imports, and instance files."""
     digest = hashlib.sha256()
@@ -194,8 +215,8 @@ def _version(
         digest.update(f"{label}\0{len(content)}\0".encode())
         digest.update(content)
 
-    programs = {folder / file for file in ("seed.py", *files.values())}
-    own = [path for path in sorted(folder.rglob("*.py")) if path not in programs]
+    programs = {folder / file for file in ("seed.py", "seed", *problem.baselines.values())}
+    own = [path for path in sorted(folder.rglob("*.py")) if programs.isdisjoint((path, *path.parents))]
     for path in own:
         add(path.relative_to(folder).as_posix(), path.read_bytes())
     for name, source in baselines.items():
@@ -204,11 +225,19 @@ def _version(
         add(module, path.read_bytes())
     for split, instance_files in sorted(reference.instance_files.items()):
         for file in instance_files:
-            try:
-                add(split, Path(file).read_bytes())
-            except OSError as error:
-                raise UserError(f"cannot read instances from {file}: {error.strerror}") from error
+            for content in _contents(problem, Path(file)):
+                add(split, content)
     return digest.hexdigest()[:16]
+
+
+def _contents(problem: AnyProblem, file: Path) -> list[bytes]:
+    """All that instances are read from where a person names a file."""
+    try:
+        return [file.read_bytes(), *(one.read_bytes() for one in problem.instance_files(file) if one != file)]
+    except OSError as error:
+        raise UserError(f"cannot read instances from {error.filename}: {error.strerror}") from error
+    except InstanceFileError as error:
+        raise UserError(str(error)) from error
 
 
 def _evaluator_files(roots: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -7,6 +7,7 @@ import msgspec
 
 from evolve.config import Budget
 from evolve.execution.isolation import IsolationLevel
+from evolve.llm.base import Spending
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     isolation: IsolationLevel
     workers: int
     operators: tuple[str, ...]
+    models: tuple[str, ...] = ()
     reference: str
     """The best baseline on train, whose score is 1.0."""
     committed: int
@@ -33,12 +35,16 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     status: str
     operator: str
+    model: str | None = None
+    idea: str = ""
     reason: str | None
     program: str | None
     score: float | None
     best: float | None
     evaluations: int
     seconds: float
+    spending: Spending | None = None
+    """On models, up to now; None where there are none."""
 
 
 class Observer(Protocol):

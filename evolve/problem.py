@@ -199,9 +199,9 @@ class Candidate(Protocol):
 class Problem(ABC, Generic[PayloadT]):
     """A statement of what is wanted, and the only authority on how well a program does it.
 
-    The folder of a problem holds `problem.py` with an attribute `problem`, `statement.md`, `seed.py`, and
-    the files named in `baselines`. Instances must be the same at every call, and `evaluate` must depend on
-    nothing but its arguments.
+    The folder of a problem holds `problem.py` with an attribute `problem`, `statement.md`, the seed program
+    (`seed.py`, or a folder `seed` of several files), and what is named in `baselines`. Instances must be
+    the same at every call, and `evaluate` must depend on nothing but its arguments.
     """
 
     name: ClassVar[str]
@@ -209,7 +209,7 @@ class Problem(ABC, Generic[PayloadT]):
     entry_point: ClassVar[EntryPoint]
     objectives: ClassVar[tuple[Objective, ...]]
     baselines: ClassVar[Mapping[str, str]]
-    """Published name of each baseline, and its file, relative to the problem's folder."""
+    """Published name of each baseline, and its file or folder, relative to the problem's folder."""
     bound_name: ClassVar[str] = "bound"
     """What `bound` is, as a reader of a table should know it: 'best-known makespan'."""
     features: ClassVar[tuple[Feature, ...]] = ()
@@ -234,6 +234,14 @@ class Problem(ABC, Generic[PayloadT]):
             InstanceFileError: The file is not in a format that this problem reads.
         """
         raise InstanceFileError(f"{self.name} does not read instances from files: {path}")
+
+    def instance_files(self, path: Path) -> Sequence[Path]:
+        """The files that `read_instances` reads for `path`, itself included; all count for the version.
+
+        Raises:
+            InstanceFileError: One that belongs to it is missing.
+        """
+        return (path,)
 
     @abstractmethod
     def evaluate(self, instance: Instance[PayloadT], candidate: Candidate) -> Outcome:

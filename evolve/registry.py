@@ -1,4 +1,4 @@
-"""Finds operators, strategies and executors by name.
+"""Finds operators, strategies, executors and providers by name.
 
 Whatever can be plugged in is either a file of this project or an entry point of an installed distribution.
 Problems, which may also be folders, are found by `evolve.loading`.
@@ -28,6 +28,7 @@ class PluginKind(msgspec.Struct, frozen=True):
 OPERATOR = PluginKind("operator", "evolve.operators", "operator", "evolve.operators")
 STRATEGY = PluginKind("strategy", "evolve.search", "strategy", "evolve.strategies")
 EXECUTOR = PluginKind("executor", "evolve.execution", "executor", "evolve.executors")
+PROVIDER = PluginKind("provider", "evolve.llm.providers", "provider", "evolve.providers")
 
 
 def names(kind: PluginKind) -> list[str]:

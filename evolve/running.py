@@ -1,34 +1,51 @@
 """A whole run: from settings to a champion. What `evolve run` and `evolve resume` do."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from evolve.archive.engine import Archive
+from evolve.archive.history import History
 from evolve.archive.journal import Journal
 from evolve.archive.lease import RENEWAL_S, RunLease
+from evolve.archive.llm_calls import RunLedger, run_spending
 from evolve.archive.records import RunRecord, ScoredEvaluation
 from evolve.archive.runs import count_proposals, find_or_create_run, set_status, update_settings
+from evolve.assembly import assemble, operators_of
 from evolve.caching import CachingExecutor
 from evolve.champion import Champion, crown
-from evolve.config import DEFAULT_EVALUATIONS, Budget, Course, Resources, Settings, fingerprint
-from evolve.controller import Context, Controller, KnownProgram
+from evolve.config import (
+    DEFAULT_EVALUATIONS,
+    Budget,
+    Course,
+    Resources,
+    Settings,
+    all_models,
+    fingerprint,
+)
+from evolve.controller import Controller, Outside
 from evolve.errors import ArchiveError, UserError, unknown
 from evolve.execution.base import Executor, ExecutorSettings
 from evolve.execution.isolation import IsolationLevel
 from evolve.judging import Judge, reference_run
+from evolve.llm.base import Spending
+from evolve.llm.client import AnswerSource, Client
+from evolve.llm.transcripts import Transcript
 from evolve.loading import LoadedProblem, check_names_differ
 from evolve.observer import Observer, Started
-from evolve.operators.base import Brief, ParentProgram
+from evolve.operators.base import Operator
+from evolve.outside import LiveOutside, ToldPrograms
 from evolve.problem import Split
-from evolve.program import Program
-from evolve.registry import EXECUTOR, OPERATOR, STRATEGY, find
-from evolve.search.base import Setup, Strategy
+from evolve.proposing import EXTERNAL_OPERATOR, Models
+from evolve.registry import EXECUTOR, STRATEGY, find
 
 INTERRUPTED = "interrupted"
+REMEMBERED = ("providers", "prices", "allow_unpriced", "prompt_text")
+"""The resources that belong to a run and not to the machine that it runs on."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -39,6 +56,7 @@ class Summary(msgspec.Struct, frozen=True):
     proposals: Mapping[str, int]
     """How many proposals have each status."""
     evaluations: int
+    spending: Spending
     champion: Champion | None
     """None where the run was interrupted, or no program has a score."""
     baselines: Mapping[Split, Mapping[str, ScoredEvaluation]]
@@ -75,80 +93,175 @@ def open_run(archive: Archive, loaded: LoadedProblem, settings: Settings, name: 
     return run
 
 
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search uses and does not own."""
+
+    archive: Archive
+    loaded: LoadedProblem
+    settings: Settings
+    run: RunRecord
+    lease: RunLease
+    executor: Executor
+    observer: Observer
+    models: Models | None = None
+
+
 async def run_search(
     archive: Archive, loaded: LoadedProblem, settings: Settings, run: RunRecord, observer: Observer
 ) -> Summary:
     """Search until a budget is reached, then choose and test the champion.
 
     Raises:
-        UserError: The plug-in, a name in the settings, or the isolation is not what it has to be; or
-            another process is working on the run.
+        UserError: The plug-in, a name in the settings, a key, or the isolation is not what it has to be;
+            or another process is working on the run.
         InfrastructureError: Evaluations fail on this machine; what was committed stays.
         ArchiveError: The archive cannot be written; what was committed stays.
     """
+    async with surroundings(archive, loaded, settings, run, observer) as given:
+        return await search_with(given, LiveOutside)
+
+
+@asynccontextmanager
+async def surroundings(
+    archive: Archive, loaded: LoadedProblem, settings: Settings, run: RunRecord, observer: Observer
+) -> AsyncIterator[Surroundings]:
+    """A lease on the run, models and workers; all given back at the end."""
     lease = RunLease.take(archive, run.id, run.name)
     try:
         update_settings(archive, run.id, _stored(settings))
-        observer.preparing("starting workers")
-        executor = await start_executor(loaded, settings.resources)
-        try:
-            cached = CachingExecutor(executor, archive, reference_run(archive, loaded).id)
-            return await search_with(cached, archive, loaded, settings, run, lease, observer)
-        finally:
-            await executor.close()
+        async with open_models(archive, run, lease, settings) as models:
+            observer.preparing("starting workers")
+            executor = await start_executor(loaded, settings.resources)
+            try:
+                yield Surroundings(
+                    archive=archive,
+                    loaded=loaded,
+                    settings=settings,
+                    run=run,
+                    lease=lease,
+                    executor=CachingExecutor(executor, archive, reference_run(archive, loaded).id),
+                    observer=observer,
+                    models=models,
+                )
+            finally:
+                await executor.close()
     finally:
         lease.give_back()
 
 
 async def search_with(
-    executor: Executor,
-    archive: Archive,
-    loaded: LoadedProblem,
-    settings: Settings,
-    run: RunRecord,
-    lease: RunLease,
-    observer: Observer,
+    given: Surroundings,
+    outside: Callable[[Journal], Outside],
     *,
+    told: Operator | None = None,
     last: int | None = None,
+    crowns: bool = True,
 ) -> Summary:
-    """The search itself, on an executor and under a lease of the caller's; see `run_search`.
+    """The search itself; see `run_search`.
 
-    Where `last` is given, no proposal after that number is made, and no champion is chosen.
+    `told` hands over the programs from outside; those of the run's own tickets, if it is not given. Where
+    `last` is given, it alone ends the run. A champion is chosen if `crowns`.
     """
-    judge = Judge(archive, loaded, executor, reference_run(archive, loaded))
+    archive, run = given.archive, given.run
+    judge = Judge(archive, given.loaded, given.executor, reference_run(archive, given.loaded))
     reason = INTERRUPTED
     champion = None
     set_status(archive, run.id, "running")
-    renewal = asyncio.create_task(_renew(lease))
+    renewal = asyncio.create_task(_renew(given.lease))
     try:
-        observer.preparing("evaluating baselines")
+        given.observer.preparing("evaluating baselines")
         await judge.prepare(Split.TRAIN)
-        journal = Journal(archive, run.id, lease, judge.instance_keys(Split.TRAIN))
-        controller = _controller(loaded, settings, journal, judge, observer, last)
-        observer.started(_started(archive, run, settings, judge, controller))
+        controller = _controller(given, judge, outside, told, last)
+        given.observer.started(_started(given, judge, controller))
         reason = await controller.run()
-        if reason != INTERRUPTED and last is None:
-            observer.preparing("judging the best programs on validation and test")
+        if reason != INTERRUPTED and crowns:
+            given.observer.preparing("judging the best programs on validation and test")
             champion = await crown(archive, run.id, judge)
     except ArchiveError:
         raise  # the archive takes nothing more from us, or the run is somebody else's now
     except BaseException:
         set_status(archive, run.id, INTERRUPTED, INTERRUPTED)
-        raise
+        raise  # this only says how the run stands; whoever called decides about the rest
     finally:
         renewal.cancel()
     set_status(archive, run.id, INTERRUPTED if reason == INTERRUPTED else "finished", reason)
     with archive.reading() as connection:
         proposals = count_proposals(connection, run.id)
+        spending = run_spending(connection, run.id)
     return Summary(
         run=run,
         reason=reason,
         proposals=proposals,
         evaluations=controller.evaluations,
+        spending=spending,
         champion=champion,
         baselines={split: judge.baselines(split) for split in judge.prepared},
         references={split: judge.reference(split).baseline for split in judge.prepared},
     )
+
+
+def _controller(
+    given: Surroundings,
+    judge: Judge,
+    outside: Callable[[Journal], Outside],
+    told: Operator | None,
+    last: int | None,
+) -> Controller:
+    journal = Journal(
+        given.archive,
+        given.run.id,
+        given.lease,
+        judge.instance_keys(Split.TRAIN),
+        prompt_text=given.settings.resources.prompt_text,
+    )
+    budget = _bounded(given.settings.budget) if last is None else Budget()
+    settings = msgspec.structs.replace(given.settings, budget=budget)
+    return assemble(
+        loaded=given.loaded,
+        settings=settings,
+        journal=journal,
+        history=History(given.archive, given.run.id),
+        judge=judge,
+        observer=given.observer,
+        models=given.models,
+        outside=outside(journal),
+        external=told or ToldPrograms(given.archive, given.run.id),
+        last=last,
+    ).controller
+
+
+def makes_none(settings: Settings) -> bool:
+    """Whether a run makes no programs itself, and ends whenever all that were told are committed."""
+    return list(settings.course.operators) == [EXTERNAL_OPERATOR]
+
+
+@asynccontextmanager
+async def open_models(
+    archive: Archive,
+    run: RunRecord,
+    lease: RunLease,
+    settings: Settings,
+    answers: AnswerSource | None = None,
+) -> AsyncIterator[Client | None]:
+    """The models of a run, ready to be asked; None where it has none.
+
+    With `answers`, or those of a transcript in the settings, no provider is asked for any.
+
+    Raises:
+        UserError: A price or a key is missing, or an SDK is not installed.
+    """
+    models = all_models(settings.course)
+    if not models:
+        yield None
+        return
+    ledger = RunLedger(archive, run.id, lease, prompt_text=settings.resources.prompt_text)
+    if answers is None and settings.resources.transcript is not None:
+        answers = Transcript.read(Path(settings.resources.transcript))
+    client = Client.start(models, settings.resources, settings.budget, ledger, source=answers)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def _renew(lease: RunLease) -> None:
@@ -183,95 +296,43 @@ def check_isolation_level(name: str | None) -> None:
         raise unknown("isolation level", name, levels)
 
 
-def brief_of(loaded: LoadedProblem) -> Brief:
-    """What operators may know of a problem."""
-    problem = loaded.problem
-    return Brief(
-        problem=problem.name,
-        statement=loaded.statement,
-        entry_point=problem.entry_point,
-        features=problem.features,
-        objective=problem.objective,
-    )
-
-
 def _check_names(settings: Settings) -> None:
     """Find everything that the settings name, so that a slip is told before anything is started."""
     find(STRATEGY, settings.course.strategy)
     find(EXECUTOR, settings.resources.executor)
-    for name in settings.course.operators:
-        find(OPERATOR, name)
+    operators_of(settings.course)
     check_isolation_level(settings.resources.min_isolation)
 
 
-def _controller(
-    loaded: LoadedProblem,
-    settings: Settings,
-    journal: Journal,
-    judge: Judge,
-    observer: Observer,
-    last: int | None,
-) -> Controller:
-    baselines = _baselines(loaded, judge)
-    setup = Setup(operators=dict(settings.course.operators), baselines=tuple(baselines))
-    kind: type[Strategy] = find(STRATEGY, settings.course.strategy)
-    state = journal.progress().state
-    return Controller(
-        Context(
-            journal=journal,
-            judge=judge,
-            strategy=kind.start(setup) if state is None else kind.restore(setup, state),
-            operators={name: find(OPERATOR, name) for name in settings.course.operators},
-            brief=brief_of(loaded),
-            seed_program=loaded.seed,
-            baselines=baselines,
-            course=settings.course,
-            budget=_bounded(settings.budget),
-            observer=observer,
-            last=last,
-        )
-    )
-
-
-def _baselines(loaded: LoadedProblem, judge: Judge) -> dict[str, KnownProgram]:
-    """The baselines that are valid on train, as operators see them, by hash."""
-    found = {}
-    for name, evaluation in judge.baselines(Split.TRAIN).items():
-        if evaluation.score is not None:
-            program = Program.parse(loaded.baselines[name])
-            parent = ParentProgram(program.id, program.source, evaluation.score)
-            found[program.id] = KnownProgram(parent, evaluation.scores)
-    return found
-
-
-def _started(
-    archive: Archive, run: RunRecord, settings: Settings, judge: Judge, controller: Controller
-) -> Started:
+def _started(given: Surroundings, judge: Judge, controller: Controller) -> Started:
     return Started(
-        run=run.name,
-        problem=run.problem,
-        archive=archive.name,
+        run=given.run.name,
+        problem=given.run.problem,
+        archive=given.archive.name,
         isolation=judge.isolation,
-        workers=settings.resources.workers,
-        operators=tuple(settings.course.operators),
+        workers=given.settings.resources.workers,
+        operators=tuple(given.settings.course.operators),
+        models=tuple(all_models(given.settings.course)),
         reference=judge.reference(Split.TRAIN).baseline,
         committed=controller.committed,
-        budget=_bounded(settings.budget),
+        budget=_bounded(given.settings.budget),
         stop=controller.stop,
     )
 
 
 def _bounded(budget: Budget) -> Budget:
     """The budget, or the default one where a run would never end."""
-    if budget.max_evaluations is None and budget.max_time is None:
+    limits = (budget.max_evaluations, budget.max_time, budget.max_cost, budget.max_tokens)
+    if all(limit is None for limit in limits):
         return msgspec.structs.replace(budget, max_evaluations=DEFAULT_EVALUATIONS)
     return budget
 
 
 def _stored(settings: Settings) -> dict[str, Any]:
-    """What a continuation needs to know: the course, and the budget it was last given."""
+    """What a continuation needs to know: the course, the budget, and how models are reached and paid."""
+    resources = msgspec.to_builtins(settings.resources)
     stored: dict[str, Any] = msgspec.to_builtins({"course": settings.course, "budget": settings.budget})
-    return stored
+    return {**stored, "resources": {name: resources[name] for name in REMEMBERED}}
 
 
 def _difference(run: RunRecord, loaded: LoadedProblem, course: Course) -> str:

@@ -12,7 +12,7 @@ from evolve.archive.models import Evaluation, Program, Run
 from evolve.archive.reading import find_program
 from evolve.archive.records import ScoredEvaluation
 from evolve.errors import UserError, unknown
-from evolve.files import read_text
+from evolve.folders import read_program
 from evolve.judging import Judge
 from evolve.loading import LoadedProblem
 from evolve.problem import Split, Status
@@ -27,7 +27,7 @@ class Contender(msgspec.Struct, frozen=True):
     """One of two programs to compare."""
 
     name: str
-    """How to call it: the baseline's published name, the file, or the start of its hash."""
+    """How to call it: the baseline's published name, the file or folder, or the start of its hash."""
     program: ProgramText
     baseline: bool = False
     archived: bool = False
@@ -35,17 +35,20 @@ class Contender(msgspec.Struct, frozen=True):
 
 
 def find_contender(archive: Archive, loaded: LoadedProblem, name: str) -> Contender:
-    """The file, the baseline of the problem, or the program in the archive that a person names.
+    """The file, the baseline of the problem, the folder, or the program in the archive that a person names.
 
-    A baseline whose name is also that of a file here is taken for the file, as by `evolve diff`.
+    A baseline whose name is also that of a file here is taken for the file, as by `evolve diff`; one whose
+    name is that of a folder, for the baseline.
 
     Raises:
         UserError: There is none, several fit, it is one of another problem, or it is not a program.
     """
-    if Path(name).is_file():
-        return Contender(name, _checked(loaded, name, read_text(Path(name))))
-    if name in loaded.baselines:
+    path = Path(name)
+    if name in loaded.baselines and not path.is_file():
         return Contender(name, _checked(loaded, name, loaded.baselines[name]), baseline=True)
+    if path.is_file() or path.is_dir():
+        source = read_program(path, loaded.problem.entry_point)
+        return Contender(name.rstrip("/"), _checked(loaded, name, source))
     with archive.reading() as connection:
         return _in_archive(connection, loaded, name)
 

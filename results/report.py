@@ -1,29 +1,39 @@
 """Everything that a report on a run says, gathered from the archive."""
 
+import platform
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from evolve import __version__
 from evolve.archive.digest import run_digest
-from evolve.archive.evaluations import baseline_programs, load_evaluation
-from evolve.archive.journal import EVALUATED, WAITING
-from evolve.archive.models import Evaluation, Instance, Program, Proposal
+from evolve.archive.evaluations import load_evaluation
+from evolve.archive.history import EVALUATED, EXTERNAL, NOTE, WAITING
+from evolve.archive.models import Evaluation, Program, Proposal
 from evolve.archive.reading import RankedProgram, top_programs
 from evolve.archive.records import RunRecord, ScoredEvaluation
-from evolve.config import DEFAULT_EVALUATIONS
-from evolve.errors import UserError
-from evolve.loading import LoadedProblem, ProblemReference, load_problem
+from evolve.config import DEFAULT_EVALUATIONS, Resources
+from evolve.loading import LoadedProblem, ProblemReference
 from evolve.problem import Direction, Split, Status
 from evolve.program import diff
 from results.comparison import Contestant, contestants
+from results.lineage import Step, lineage_of
+from results.programs import leader_of
+from results.spending import Spent, read_spending
 from results.statistics import Difference, paired_difference
+from results.subject import read_baselines, read_bounds, recorded_problem
 from results.verdict import no_score, report_sentence
 
 CHAMPION_FILE = "champion.py"
 SETTINGS_FILE = "settings.toml"
+MOST_REFLECTIONS = 3
+TRANSCRIPT_FILE = "answers.jsonl"
+_DEFAULTS: dict[str, Any] = msgspec.to_builtins(Resources())
 _REPEATABLE = ("max_evaluations", "exhausted", "target")
 """The ends of a run that come at the same proposal whenever it is run again."""
 
@@ -51,6 +61,14 @@ class Test(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class Rival(msgspec.Struct, frozen=True, kw_only=True):
+    """The champion beside one baseline on test."""
+
+    baseline: str
+    difference: Difference | None
+    """None where one of the two has no score there that can be believed."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is, did and found."""
 
@@ -67,20 +85,34 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The best program so far, where there is no champion."""
     scores: list[Contestant]
     test: Test | None
+    rivals: list[Rival]
+    """The champion beside every baseline on test; empty where there is no champion."""
+    lineage: list[Step]
+    """Of the champion or, where there is none, of the best program so far."""
+    reflections: list[str]
+    """The latest notes that models made on what works, oldest first."""
+    spending: list[Spent]
     settings: str
     """What decides the course of the run, as TOML."""
     commands: list[str]
     """What makes the same run again, and checks its result."""
+    versions: dict[str, str]
+    """Of what writes this report; the archive does not keep those that the run was made with."""
     notes: list[str]
 
 
-def gather(connection: Connection, run: RunRecord, archive_option: str) -> Report:
-    """Read everything about a run; `archive_option` is what its commands need to find the archive."""
+def gather(connection: Connection, run: RunRecord, archive_option: str, folder: str | None = None) -> Report:
+    """Read everything about a run.
+
+    `archive_option` is what its commands need to find the archive; `folder` is where they find the settings
+    and the champion, if these are to be written to files.
+    """
     assert run.reference_id is not None, "a search run has a reference run"
     champion = _champion(connection, run)
-    baselines = _baselines(connection, run.reference_id)
+    baselines = read_baselines(connection, run.reference_id)
     leader = None if champion else next(iter(top_programs(connection, run.id, 1)), None)
-    loaded, notes = _loaded(run)
+    best = leader_of(connection, run)
+    loaded, notes = recorded_problem(run)
     proposals = _proposals(connection, run.id)
     evaluations = sum(int(row.get(status, 0)) for row in proposals for status in EVALUATED)
     digest = run_digest(connection, run.id)
@@ -90,6 +122,9 @@ def gather(connection: Connection, run: RunRecord, archive_option: str) -> Repor
             "the run was not ended by a budget that a repetition meets at the same proposal,"
             " so a repetition may have another digest"
         )
+    spending = read_spending(connection, run.id)
+    asked = any(one.calls for one in spending)
+    notes += _hindrances(run, proposals, asked=asked)
     return Report(
         run=run,
         digest=digest,
@@ -100,8 +135,15 @@ def gather(connection: Connection, run: RunRecord, archive_option: str) -> Repor
         leader=leader,
         scores=_scores(connection, run.reference_id, loaded, baselines, champion),
         test=None if champion is None else _test(champion, baselines.get(Split.TEST, {})),
-        settings=_toml(run.settings["course"]),
-        commands=_commands(run, evaluations, champion, digest, archive_option, repeatable=repeatable),
+        rivals=[] if champion is None else _rivals(champion, baselines.get(Split.TEST, {})),
+        lineage=[] if best is None else lineage_of(connection, best),
+        reflections=_reflections(connection, run.id),
+        spending=spending,
+        settings=_repeatable_settings(run),
+        commands=_commands(
+            run, evaluations, champion, digest, archive_option, folder, repeatable=repeatable, asked=asked
+        ),
+        versions=_versions(),
         notes=notes,
     )
 
@@ -135,31 +177,6 @@ def _seed(connection: Connection, run_id: int) -> str:
     ).scalar_one()
 
 
-def _baselines(connection: Connection, reference_id: int) -> dict[Split, dict[str, ScoredEvaluation]]:
-    keys = baseline_programs(connection, reference_id)
-    found: dict[Split, dict[str, ScoredEvaluation]] = {}
-    for split in Split:
-        for name, key in keys.items():
-            evaluation = load_evaluation(connection, key, split.value)
-            if evaluation is not None:
-                found.setdefault(split, {})[name] = evaluation
-    return found
-
-
-def _loaded(run: RunRecord) -> tuple[LoadedProblem | None, list[str]]:
-    """The problem as it is now, and what a reader has to know where that is not the problem of the run."""
-    try:
-        loaded = load_problem(msgspec.convert(run.problem_reference, ProblemReference))
-    except UserError as error:
-        return None, [f"the problem cannot be loaded here ({error}), so gaps to bounds are left out"]
-    if loaded.version != run.problem_version:
-        return loaded, [
-            f"the problem is of version {loaded.version} now and was {run.problem_version} in this run;"
-            " the commands below make another run"
-        ]
-    return loaded, []
-
-
 def _scores(
     connection: Connection,
     reference_id: int,
@@ -167,14 +184,7 @@ def _scores(
     baselines: Mapping[Split, Mapping[str, ScoredEvaluation]],
     champion: ChampionReport | None,
 ) -> list[Contestant]:
-    bounds: dict[str, float] = {}
-    if loaded is not None:
-        rows = connection.execute(
-            select(Instance.name, Instance.bound).where(
-                Instance.run_id == reference_id, Instance.bound.is_not(None)
-            )
-        )
-        bounds = {row.name: row.bound for row in rows}
+    bounds = {} if loaded is None else read_bounds(connection, reference_id)
     evolved = None if champion is None else champion.evaluations
     # Without bounds the direction decides nothing.
     direction = Direction.MINIMISE if loaded is None else loaded.problem.objective.direction
@@ -198,6 +208,49 @@ def _test(champion: ChampionReport, baselines: Mapping[str, ScoredEvaluation]) -
         )
     difference = paired_difference(evaluation.scores, valid[best].scores)
     return Test(baseline=best, difference=difference, sentence=report_sentence(difference, best, "test"))
+
+
+def _rivals(champion: ChampionReport, baselines: Mapping[str, ScoredEvaluation]) -> list[Rival]:
+    ours = champion.evaluations[Split.TEST]
+    return [
+        Rival(
+            baseline=name,
+            difference=paired_difference(ours.scores, theirs.scores)
+            if ours.status is Status.OK and theirs.status is Status.OK
+            else None,
+        )
+        for name, theirs in baselines.items()
+    ]
+
+
+def _reflections(connection: Connection, run_id: int) -> list[str]:
+    rows = connection.scalars(
+        select(Proposal.idea)
+        .where(Proposal.run_id == run_id, Proposal.status == NOTE, Proposal.idea.is_not(None))
+        .order_by(Proposal.number.desc())
+        .limit(MOST_REFLECTIONS)
+    )
+    return [note for note in reversed(list(rows)) if note is not None]
+
+
+def _hindrances(run: RunRecord, proposals: Sequence[Mapping[str, Any]], *, asked: bool) -> list[str]:
+    """What keeps the commands from repeating a run."""
+    notes = []
+    if asked and not run.settings.get("resources", {}).get("prompt_text", True):
+        notes.append("the archive keeps hashes in the place of answers, so the run cannot be repeated")
+    if any(row["operator"] == EXTERNAL for row in proposals):
+        notes.append(
+            f"programs came from outside, which the commands do not repeat; `evolve replay {run.name}` does"
+        )
+    return notes
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "evolve": __version__,
+        "Python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "SQLAlchemy")},
+    }
 
 
 def _isolation(connection: Connection, run_id: int) -> dict[str, int]:
@@ -232,9 +285,12 @@ def _commands(
     champion: ChampionReport | None,
     digest: str,
     archive_option: str,
+    folder: str | None,
     *,
     repeatable: bool,
+    asked: bool,
 ) -> list[str]:
+    """`asked` says whether models have answered, whose answers a repetition takes from a transcript."""
     reference = msgspec.convert(run.problem_reference, ProblemReference)
     problem = shlex.quote(reference.locator)
     files = [
@@ -244,31 +300,51 @@ def _commands(
     ]
     budget = run.settings["budget"]
     limit = (budget["max_evaluations"] or DEFAULT_EVALUATIONS) if repeatable else max(1, evaluations)
-    options = [f"--config {SETTINGS_FILE}", f"--max-evaluations {limit}", *files]
+    settings, source = (
+        shlex.quote(str(PurePath(folder or "") / file)) for file in (SETTINGS_FILE, CHAMPION_FILE)
+    )
+    options = [f"--config {settings}", f"--max-evaluations {limit}", *files]
     if repeatable and budget["target"] is not None:
         options.append(f"--target {budget['target']!r}")
     again = "--archive sqlite:///again.db"
     name = shlex.quote(run.name)
-    commands = [f"evolve run {problem} --name {name} {' '.join(options)} {again}"]
+    commands = []
+    if asked:
+        answers = shlex.quote(str(PurePath(folder or "") / TRANSCRIPT_FILE))
+        commands.append(f"evolve transcript {name} -o {answers}{archive_option}")
+        options.append(f"--transcript {answers}")
+    commands += [f"evolve run {problem} --name {name} {' '.join(options)} {again}"]
     commands.append(f"evolve digest {name} {again}  # {digest}")
     if champion is not None:
-        commands.append(f"evolve export {champion.program[:12]} -o {CHAMPION_FILE}{archive_option}")
-        evaluate = [f"evolve evaluate {problem} {CHAMPION_FILE} --split test", *files]
+        if folder is None:
+            commands.append(f"evolve export {champion.program[:12]} -o {source}{archive_option}")
+        evaluate = [f"evolve evaluate {problem} {source} --split test", *files]
         commands.append(" ".join(evaluate) + archive_option)
     return commands
 
 
-def _toml(values: Mapping[str, Any]) -> str:
-    """Settings as TOML, which writes these values as JSON does."""
-    lines = []
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            inner = ", ".join(f"{_json(key)} = {_json(one)}" for key, one in value.items())
-            lines.append(f"{name} = {{ {inner} }}")
-        elif value is not None:
-            lines.append(f"{name} = {_json(value)}")
-    return "\n".join(lines)
+def _repeatable_settings(run: RunRecord) -> str:
+    """What decides the course of a run, and how its models are reached and paid, as TOML."""
+    resources = run.settings.get("resources", {})
+    told = {name: value for name, value in resources.items() if value != _DEFAULTS.get(name)}
+    course = {name: value for name, value in run.settings["course"].items() if value != {}}
+    return "\n".join(
+        f"{_key(name)} = {_toml(value)}" for name, value in (course | told).items() if value is not None
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML, which writes all but tables as JSON does; what is None is left out."""
+    if not isinstance(value, Mapping):
+        return _json(value)
+    inner = ", ".join(f"{_key(name)} = {_toml(one)}" for name, one in value.items() if one is not None)
+    return f"{{ {inner} }}"
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() and name.isascii() else _json(name)
 
 
 def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    # JSON may hold a DEL character as it is, TOML may not.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

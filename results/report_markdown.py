@@ -6,27 +6,51 @@ from typing import Any
 
 from evolve.problem import Split
 from results.comparison import comparison_rows
-from results.report import SETTINGS_FILE, ChampionReport, Report
+from results.lineage import Step, telling_steps
+from results.pictures import KINDS
+from results.report import SETTINGS_FILE, ChampionReport, Report, Rival
+from results.spending import Spent
+from results.statistics import Difference
+from results.verdict import better_or_worse, interval_in_words
 
 
-def markdown(report: Report) -> str:
-    """The whole report, ending with a line break."""
+def markdown(report: Report, pictures: Mapping[str, str] | None = None) -> str:
+    """The whole report, ending with a line break; `pictures` are files beside it, by their kind."""
+    drawn = {kind: _picture(kind, file) for kind, file in (pictures or {}).items()}
+
+    def seen(*kinds: str) -> list[str]:
+        return [drawn[kind] for kind in kinds if kind in drawn]
+
     parts = [
         f"# Run {report.run.name}",
         "## Verdict",
         _verdict(report),
+        *seen("anytime"),
         "## The run",
         _facts(report),
         "## Scores",
         _scores(report),
+        *seen("pareto"),
+        *_rivals(report.rivals),
+        *seen("instances"),
         *(_champion(report.champion) if report.champion is not None else _leader(report)),
+        *_lineage(report),
+        *seen("lineage"),
+        *_reflections(report.reflections),
         "## Proposals",
         _proposals(report),
+        *seen("niches"),
+        *_spending(report.spending),
+        *seen("spending"),
         "## Settings",
         _fenced(report.settings, "toml"),
         "## How to repeat it",
-        f"With the settings above in a file `{SETTINGS_FILE}`:",
+        f"With the settings above in a file `{SETTINGS_FILE}`:"
+        if pictures is None
+        else f"From the folder in which this report was made; `{SETTINGS_FILE}` has the settings above:",
         _fenced("\n".join(report.commands), "sh"),
+        "## Versions",
+        _versions(report),
     ]
     if report.notes:
         parts += ["## Notes", "\n".join(f"- {note[:1].upper()}{note[1:]}." for note in report.notes)]
@@ -103,6 +127,116 @@ def _leader(report: Report) -> list[str]:
         f" on which it was selected, is {score}.",
         _fenced(leader.source, "python"),
     ]
+
+
+def _rivals(rivals: Sequence[Rival]) -> list[str]:
+    if not rivals:
+        return []
+    rows = [{"baseline": rival.baseline} | _told(rival.difference) for rival in rivals]
+    return [
+        "### The champion beside each baseline, on test",
+        _table(rows, ["baseline", "the champion is", "interval", "won", "lost", "tied", "sign test p"]),
+    ]
+
+
+def _told(difference: Difference | None) -> dict[str, Any]:
+    if difference is None:
+        return {"the champion is": "not comparable: one of the two is not valid there"}
+    interval = difference.interval
+    return {
+        "the champion is": better_or_worse(difference.ratio),
+        "interval": None if interval is None else f"{interval_in_words(interval)} ({difference.level:g} %)",
+        "won": difference.won,
+        "lost": difference.lost,
+        "tied": difference.tied,
+        "sign test p": f"{difference.p_value:.2g}",
+    }
+
+
+def _lineage(report: Report) -> list[str]:
+    if not report.lineage:
+        return []
+    rows = [
+        {"what it changed": f"… {step} steps that raised the score less"}
+        if isinstance(step, int)
+        else _step(step)
+        for step in telling_steps(report.lineage)
+    ]
+    columns = [name for name in rows[0] if any(row.get(name) is not None for row in rows)]
+    return ["### How it came about", "Each program was made from the one above it.", _table(rows, columns)]
+
+
+def _step(step: Step) -> dict[str, Any]:
+    program = step.program
+    return {
+        "proposal": program.number,
+        "program": f"`{program.hash[:12]}`",
+        "operator": program.operator or f"baseline {program.baseline}",
+        "model": program.model,
+        "train": program.train,
+        "what it changed": _code(step.change),
+        "idea": None if program.idea is None else " ".join(program.idea.split()),
+        "also from": ", ".join(f"`{other.label}`" for other in step.others) or None,
+    }
+
+
+def _reflections(notes: Sequence[str]) -> list[str]:
+    if not notes:
+        return []
+    quoted = [_fenced(note, "text") for note in notes]
+    return ["## What the models noted", "The latest notes on what works, as models wrote them:", *quoted]
+
+
+def _spending(spending: Sequence[Spent]) -> list[str]:
+    if not spending:
+        return []
+    rows = [
+        {
+            "operator": one.operator,
+            "model": one.model,
+            "proposals": one.proposals,
+            "evaluated": one.evaluated,
+            "accepted": one.accepted,
+            "best train": one.best,
+            "CPU s on train": round(one.cpu_seconds, 2),
+        }
+        | (_paid(one) if any(other.calls for other in spending) else {})
+        for one in spending
+    ]
+    return ["## Spending", _table(rows, list(rows[0])), *_total(spending)]
+
+
+def _paid(spent: Spent) -> dict[str, Any]:
+    return {
+        "calls": spent.calls or None,
+        "tokens in": spent.tokens_in or None,
+        "tokens out": spent.tokens_out or None,
+        "USD": spent.cost_usd if spent.calls else None,
+        "USD not known, at most": spent.at_most_beside_usd or None,
+    }
+
+
+def _total(spending: Sequence[Spent]) -> list[str]:
+    if not any(one.calls for one in spending):
+        return ["No model was asked, so nothing was paid."]
+    known = sum(one.cost_usd for one in spending)
+    unknown = sum(one.at_most_beside_usd for one in spending)
+    beside = f", and at most {unknown:.4f} USD for calls of which nobody knows" if unknown else ""
+    return [f"Models cost {known:.4f} USD{beside}."]
+
+
+def _versions(report: Report) -> str:
+    known = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    return f"Written by {known}. The archive does not keep the versions that the run was made with."
+
+
+def _picture(kind: str, file: str) -> str:
+    return f"![{KINDS[kind][:1].upper()}{KINDS[kind][1:]}]({file})"
+
+
+def _code(text: str) -> str | None:
+    """A piece of a program within a table; backticks in it end no code."""
+    return f"`{text.replace('`', chr(39))}`" if text else None
 
 
 def _proposals(report: Report) -> str:

@@ -1,12 +1,14 @@
 """How a failing program is described to its author: the error, and where in its own code it arose."""
 
+from collections.abc import Mapping
 from struct import pack
 from types import TracebackType
 from typing import NamedTuple
 
 _MOST_TEXT = 4000
 _MOST_FRAMES = 8
-_FILENAME = "<program>"
+ONE_FILE = "<program>"
+"""What the only file of a program is called in tracebacks."""
 
 
 class MistypedReply(Exception):  # noqa: N818 - a finding about the program
@@ -34,10 +36,11 @@ class Failure(NamedTuple):
     row: int
 
 
-def describe(error: BaseException, source: str) -> Failure:
+def describe(error: BaseException, sources: Mapping[str, str]) -> Failure:
     """What to tell about an exception that left the program.
 
-    The text ends with the traceback's lines that lie in the program; those of this package are left out.
+    `sources` has the program's files, by what they are called in tracebacks. The text ends with the
+    traceback's lines that lie in them; those of this package are left out.
     """
     row = -1
     if isinstance(error, RowFailure):
@@ -54,23 +57,32 @@ def describe(error: BaseException, source: str) -> Failure:
     if isinstance(error, SystemExit):
         name, said = "the program called sys.exit", said or "0"
     lines = [f"{name}: {said}" if said else name]
-    if isinstance(error, SyntaxError) and error.filename == _FILENAME:
-        lines = [f"{name}: {error.msg}", f"  line {error.lineno}: {(error.text or '').strip()}"]
-    lines += _own_lines(error.__traceback__, source.splitlines())
+    if isinstance(error, SyntaxError) and type(error.filename) is str and error.filename in sources:
+        place = _place(error.filename, error.lineno)
+        lines = [f"{name}: {error.msg}", f"  {place}: {(error.text or '').strip()}"]
+    lines += _own_lines(error.__traceback__, sources)
     return Failure("crashed", "\n".join(lines)[:_MOST_TEXT], row)
 
 
-def _own_lines(trace: TracebackType | None, source: list[str]) -> list[str]:
+def _own_lines(trace: TracebackType | None, sources: Mapping[str, str]) -> list[str]:
     """The innermost frames that lie in the program, outermost first."""
-    lines = []
+    frames = []
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename == _FILENAME:
-            number = trace.tb_lineno
-            text = source[number - 1].strip() if 0 < number <= len(source) else ""
-            lines.append(f"  line {number}, in {code.co_name}: {text[:200]}")
+        if code.co_filename in sources:
+            frames.append((code.co_filename, trace.tb_lineno, code.co_name))
         trace = trace.tb_next
-    return lines[-_MOST_FRAMES:]
+    lines = []
+    for filename, number, function in frames[-_MOST_FRAMES:]:
+        texts = sources[filename].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        text = texts[number - 1].strip() if 0 < number <= len(texts) else ""
+        lines.append(f"  {_place(filename, number)}, in {function}: {text[:200]}")
+    return lines
+
+
+def _place(filename: str, line: int | None) -> str:
+    """A line of a file; the name of the only one says nothing."""
+    return f"line {line}" if filename == ONE_FILE else f"{filename[1:-1]}, line {line}"
 
 
 def failure_payload(failure: Failure) -> bytes:

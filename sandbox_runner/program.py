@@ -12,9 +12,9 @@ from struct import error as struct_error
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple, NoReturn
 
-from sandbox_runner import wire
+from sandbox_runner import bundle, wire
 from sandbox_runner.codec import Decoder, Encoder, EncodingError
-from sandbox_runner.failure import MistypedReply, describe, failure_payload
+from sandbox_runner.failure import ONE_FILE, MistypedReply, describe, failure_payload
 from sandbox_runner.lockstep import LockstepShape
 
 _READ_BYTES = 4096
@@ -114,7 +114,8 @@ class Program:
         self._steps: dict[int, StepShape] = {}
         self._locksteps: dict[int, LockstepShape] = {}
         self._instance: object = None
-        self._source = ""
+        self._sources: dict[str, str] = {}
+        """What the program's files are called in tracebacks, and what is in them."""
         self._sequence = 0
         """Number of the request that is being answered; 0 until there is one."""
 
@@ -127,7 +128,7 @@ class Program:
             except EvaluatorGone:
                 return
             except BaseException as error:  # noqa: BLE001 - the boundary of the process: tell what happened
-                failure = failure_payload(describe(error, self._source))
+                failure = failure_payload(describe(error, self._sources))
             self._flush()
             while self._sequence == 0:  # the program did not load: the first request is told
                 self._sequence = wire.HEADER.unpack_from(self._requests.next())[1]
@@ -136,9 +137,15 @@ class Program:
             return
 
     def _load(self) -> None:
-        self._source = str(self._requests.next()[wire.HEADER_BYTES :], "utf-8")
+        source = str(self._requests.next()[wire.HEADER_BYTES :], "utf-8")
+        if source.startswith(bundle.OPENING):
+            parts = bundle.split(source)
+            self._sources = {bundle.filename(part.name): part.source for part in parts}
+            self._module = bundle.load(parts)
+            return
+        self._sources = {ONE_FILE: source}
         sys.modules["program"] = self._module
-        code: CodeType = compile(self._source, "<program>", "exec", dont_inherit=True)
+        code: CodeType = compile(source, ONE_FILE, "exec", dont_inherit=True)
         exec(code, self._module.__dict__)  # noqa: S102 - to run an untrusted program is what this process is for
 
     def _answer_requests(self) -> NoReturn:

@@ -28,7 +28,18 @@ _WARM_UP_ROUNDS: Final = 20
 _POLL_WITHOUT_PIDFD_S: Final = 0.002
 
 PRELOADED: Final = (
-    *("abc", "array", "bisect", "cmath", "collections.abc", "contextlib", "copy", "dataclasses", "datetime"),
+    *(
+        "__future__",
+        "abc",
+        "array",
+        "bisect",
+        "cmath",
+        "collections.abc",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "datetime",
+    ),
     *("enum", "fractions", "functools", "heapq", "itertools", "json", "math", "numbers", "operator", "queue"),
     *("random", "re", "statistics", "string", "struct", "textwrap", "time", "traceback", "types", "typing"),
     *("_bisect", "_heapq", "_json", "_random", "_statistics", "decimal", "hashlib", "zlib", "ctypes"),

@@ -1,7 +1,33 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that all tests share."""
 
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from tests.support.postgres import NewUrl, Server, running_server
 
 # The machines are shared and slow at times; how long an example takes proves nothing.
 settings.register_profile("evolve", deadline=None)
 settings.load_profile("evolve")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of our own; tests that ask for it are skipped where there can be none."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewUrl]:
+    """Gives the URL of an archive that is not there yet, another one at each call."""
+    if request.param == "sqlite":
+        numbers = itertools.count()
+        yield lambda: f"sqlite:///{tmp_path}/archive{next(numbers) or ''}.db"
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.new_urls() as new:
+        yield new

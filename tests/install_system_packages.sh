@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs what the tests use beside Python packages: bubblewrap for the strongest sandbox, and the kernel's
-# headers, with which the numbers of system calls are compared.
+# Installs what the tests use beside Python packages: bubblewrap for the strongest sandbox, the kernel's
+# headers, with which the numbers of system calls are compared, and a PostgreSQL server, of which the tests
+# start instances of their own in temporary folders.
 # Without the rights to do so it says what to type; tests that need it are then skipped, except in CI.
 set -eu
 
 missing=""
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 [ -e /usr/include/asm-generic/unistd.h ] || missing="$missing linux-libc-dev"
+command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null 2>&1; then

@@ -1,56 +1,72 @@
 """Opens the database behind an archive, and says in a person's words what is wrong with it."""
 
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, insert, inspect
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from evolve.archive.address import check_file, parse_url, shown_url
+from evolve.archive.advice import advice, advice_on
 from evolve.archive.guard import forbid_writing
-from evolve.archive.models import SCHEMA_VERSION, ArchiveInfo, Base
+from evolve.archive.models import REVISION, ArchiveInfo, Base
+from evolve.archive.views import create_views
 from evolve.errors import ArchiveError, UserError
 
 BUSY_TIMEOUT_MS = 20_000
-"""How long to wait for another process that holds an SQLite archive locked."""
-_ADVICE = (
-    ("database or disk is full", "the disk is full; free some space and run the same command again"),
-    ("database is locked", "another process holds it locked; wait for that process, or stop it"),
-    ("not authorized", "it was opened read-only, and this would do more than read"),
-    ("readonly database", "it is read-only; check the permissions of the file and of its folder"),
-    ("unable to open database file", "it cannot be opened; check that its folder exists and is writable"),
-    ("disk i/o error", "the disk reports an error; check that it has space and is healthy"),
-    ("malformed", "the file is damaged; restore it from a copy, or use another --archive"),
-    ("file is not a database", "the file is not an SQLite database; use another --archive"),
-)
+"""How long to wait for another process that holds an archive locked."""
+CONNECT_TIMEOUT_S = 10
+"""How long to wait for a server."""
+DEFAULT_NAME = "sqlite:///evolve.db"
+"""The archive that need not be named."""
+_WRITERS = 0x65766F6C7665
+"""The number of the lock that those who write to an archive on a server take: `evolve`, in ASCII."""
 
 
 class Archive:
     """A database of runs, opened. Use `writing` and `reading`, which own commit and rollback."""
 
-    def __init__(self, url: URL, engine: Engine) -> None:
+    def __init__(self, url: URL, engine: Engine, *, read_only: bool) -> None:
         self._url = url
         self._engine = engine
+        self._read_only = read_only
 
     @property
     def name(self) -> str:
         """The archive's URL without a password."""
-        return self._url.render_as_string(hide_password=True)
+        return shown_url(self._url)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, beside_others: bool = False) -> Iterator[Connection]:
         """One transaction: committed when the block ends, rolled back when it raises.
+
+        Nobody else writes meanwhile, so what the block reads stays true until it ends. On a server,
+        `beside_others` lets those that say so write at the same time. That is for work on rows of which no
+        other process writes any: those of a run whose lease is held.
 
         Raises:
             ArchiveError: The database refuses; nothing of this transaction is in it.
         """
         with self._translated(), self._engine.connect() as connection, connection.begin():
+            if self.dialect == "postgresql":
+                if self._read_only:
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+                shared = "_shared" if beside_others else ""
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_WRITERS})")
             yield connection
 
     @contextmanager
@@ -61,12 +77,41 @@ class Archive:
             ArchiveError: The database cannot be read.
         """
         engine = self._engine.execution_options(evolve_reads=True)
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with self._translated(), engine.connect() as connection, connection.begin():
             yield connection
 
-    def connect(self) -> Connection:
-        """A bare connection, for `evolve sql`; the caller translates errors and closes it."""
-        return self._engine.connect()
+    @contextmanager
+    def driver_connection(self) -> Iterator[Any]:
+        """The driver's own connection, outside of any transaction; closed at the end.
+
+        Raises:
+            ArchiveError: There is none to be had.
+        """
+        with self._translated():
+            pooled = self._engine.raw_connection()
+        try:
+            yield pooled.driver_connection
+        finally:
+            pooled.invalidate()
+
+    def vacuum(self) -> None:
+        """Give the space of removed rows back to the file system.
+
+        Raises:
+            ArchiveError: The database refuses.
+        """
+        with self.driver_connection() as connection:
+            try:
+                if self.dialect == "postgresql":
+                    connection.autocommit = True
+                    connection.execute("VACUUM FULL ANALYZE")
+                else:
+                    connection.execute("VACUUM")
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise ArchiveError(f"archive {self.name}: {advice_on(str(error))}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -79,60 +124,38 @@ class Archive:
         except IntegrityError:
             raise  # two writers wanted the same row: for the caller to resolve
         except DBAPIError as error:
-            raise ArchiveError(f"archive {self.name}: {_advice(error)}") from error
+            raise ArchiveError(f"archive {self.name}: {advice(error)}") from error
 
 
 def open_archive(
-    url: str, *, create: bool = True, read_only: bool = False, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    url: str,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    any_revision: bool = False,
 ) -> Archive:
     """Open the archive at `url`, making it where there is none and `create` says so.
 
-    A database that turns out to be no archive is left exactly as it was.
+    A database that turns out to be no archive is left exactly as it was. With `any_revision` the tables may
+    be older or newer ones, or not be there; that is for whoever migrates them.
 
     Raises:
         UserError: The URL is not one of a database, or there is no archive and none is to be made.
         ArchiveError: The database is there but cannot be used.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        _check_file(parsed, create=create and not read_only)
-    archive = Archive(parsed, _engine(parsed, read_only=read_only, busy_timeout_ms=busy_timeout_ms))
+        check_file(parsed, create=create and not read_only)
+    engine = _engine(parsed, read_only=read_only, busy_timeout_ms=busy_timeout_ms)
+    archive = Archive(parsed, engine, read_only=read_only)
     try:
-        _check_schema(archive, create=create and not read_only)
+        if not any_revision:
+            _check_schema(archive, create=create and not read_only)
     except BaseException:
         archive.close()
         raise
     return archive
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise UserError(
-            f"'{url}' is not the URL of an archive; a file is given as sqlite:///{url or 'evolve.db'}"
-        ) from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UserError(f"no driver for '{parsed.drivername}'; sqlite and postgresql are known")
-    if parsed.get_backend_name() == "sqlite" and "?" in url:
-        raise UserError(f"the archive {url} has options, which a file does not take; write a '?' as %3F")
-    return parsed
-
-
-def _check_file(url: URL, *, create: bool) -> None:
-    if url.database in (None, "", ":memory:"):
-        raise UserError("an archive in memory would be lost; give a file, as in sqlite:///evolve.db")
-    path = Path(str(url.database))
-    try:
-        exists, is_folder = path.exists(), path.is_dir()
-    except OSError as error:
-        raise ArchiveError(f"archive {path}: it cannot be opened: {error.strerror}") from error
-    if "\0" in str(path):
-        raise UserError(f"the path of an archive cannot hold a NUL character: {str(path)!r}")
-    if not exists and not create:
-        raise UserError(f"there is no archive {path}; `evolve run` makes one, or say which with --archive")
-    if is_folder:
-        raise UserError(f"the archive {path} is a folder; give a file, as in sqlite:///{path}/evolve.db")
 
 
 def _engine(url: URL, *, read_only: bool, busy_timeout_ms: int) -> Engine:
@@ -141,14 +164,34 @@ def _engine(url: URL, *, read_only: bool, busy_timeout_ms: int) -> Engine:
     elif url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     try:
-        engine = create_engine(url)
+        engine = create_engine(
+            url, **_server_options(url, read_only=read_only, busy_timeout_ms=busy_timeout_ms)
+        )
     except NoSuchModuleError as error:
         raise UserError(f"no driver for '{url.drivername}'; sqlite and postgresql are known") from error
     except ModuleNotFoundError as error:
-        raise UserError(f"the archive needs {error.name}: pip install 'evolve-adrs[postgres]'") from error
+        raise UserError(
+            f"an archive {url.drivername}://… needs the Python package {error.name}, which is not installed:"
+            " pip install 'evolve-adrs[postgres]'"
+        ) from error
     if url.get_backend_name() == "sqlite":
         _prepare_sqlite(engine, read_only=read_only, busy_timeout_ms=busy_timeout_ms)
     return engine
+
+
+def _server_options(url: URL, *, read_only: bool, busy_timeout_ms: int) -> dict[str, Any]:
+    """What a server is told beside the URL; what the URL says counts more."""
+    if url.get_backend_name() != "postgresql" or url.get_driver_name() != "psycopg":
+        return {}
+    limits = f"-c lock_timeout={busy_timeout_ms}"
+    if read_only:
+        limits += " -c default_transaction_read_only=on -c standard_conforming_strings=on"
+    given = url.query.get("options")
+    options = limits if given is None else f"{limits} {given if isinstance(given, str) else given[-1]}"
+    arguments: dict[str, Any] = {"options": options}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_TIMEOUT_S
+    return {"connect_args": arguments}
 
 
 def _read_only_url(path: Path) -> URL:
@@ -203,31 +246,61 @@ def _use_log(connection: sqlite3.Connection, busy_timeout_ms: int) -> None:
 
 
 def _check_schema(archive: Archive, *, create: bool) -> None:
-    with archive.reading() as connection:
-        tables = inspect(connection).get_table_names()
-        found = connection.scalar(select(ArchiveInfo.schema_version)) if "archive_info" in tables else None
-    if found == SCHEMA_VERSION:
+    found = revision_of(archive)
+    if found == REVISION:
         return
     if found is not None:
-        raise UserError(
-            f"archive {archive.name} has tables of version {found} and this evolve writes {SCHEMA_VERSION};"
-            " use another --archive, or the evolve that made it"
-        )
-    if tables:
-        raise UserError(f"{archive.name} is a database of something else; use another --archive")
+        raise UserError(_other_revision(archive.name, found))
     if not create:
         raise UserError(f"archive {archive.name} is empty; `evolve run` fills it")
     with archive.writing() as connection:
-        if not inspect(connection).has_table("archive_info"):
-            Base.metadata.create_all(connection)
-            connection.execute(insert(ArchiveInfo).values(schema_version=SCHEMA_VERSION))
+        if not inspect(connection).has_table(ArchiveInfo.__tablename__):
+            _tables().create_all(connection)
+            create_views(connection)
+            connection.execute(insert(ArchiveInfo).values(version_num=REVISION))
 
 
-def _advice(error: DBAPIError) -> str:
-    text = next(iter(str(error.orig or error).strip().splitlines()), type(error).__name__)
-    lowered = text.lower()
-    for sign, advice in _ADVICE:
-        if sign in lowered:
-            return advice
-    kind = "cannot be reached" if isinstance(error, OperationalError) else "refuses"
-    return f"{kind}: {text}"
+def _tables() -> MetaData:
+    """All tables, as a copy.
+
+    Making them on a server, where the last constraints are added at the end, marks those as none to be made
+    together with their table; SQLite would not make them later.
+    """
+    copy = MetaData()
+    for table in Base.metadata.tables.values():
+        table.to_metadata(copy)
+    return copy
+
+
+def revision_of(archive: Archive) -> str | None:
+    """Which revision of tables an archive has; None where it is empty.
+
+    Raises:
+        UserError: It is a database of something else, or was made before the first release.
+    """
+    with archive.reading() as connection:
+        tables = inspect(connection).get_table_names()
+        if ArchiveInfo.__tablename__ in tables:
+            row = connection.exec_driver_sql("SELECT * FROM archive_info").mappings().one_or_none()
+            if row is not None and "version_num" in row:
+                return str(row["version_num"])
+            raise UserError(
+                f"archive {archive.name} was made before the first release,; its tables cannot be"
+                " upgraded; use another --archive, or the evolve that made it"
+            )
+    if tables:
+        raise UserError(f"{archive.name} is a database of something else; use another --archive")
+    return None
+
+
+def _other_revision(name: str, found: str) -> str:
+    if found.isdecimal() and int(found) < int(REVISION):
+        option = "" if name == DEFAULT_NAME else f" --archive {shlex.quote(name)}"
+        return (
+            f"archive {name} has tables of revision {found} and this evolve needs {REVISION};"
+            f" `evolve archive upgrade{option}` brings it there"
+        )
+    return (
+        f"archive {name} was made by a newer evolve (tables of revision {found}; this one knows {REVISION});"
+        " upgrade evolve, or use another --archive"
+    )

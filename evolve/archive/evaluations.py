@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from evolve.archive.models import Evaluation, Instance, Outcome, Program, table_of
-from evolve.archive.records import ScoredEvaluation, storable
+from evolve.archive.records import ScoredEvaluation
 from evolve.problem import Outcome as ProblemOutcome
 from evolve.problem import Status
 from evolve.program import Program as ProgramText
+from evolve.texts import storable
 
 _ADD_PROGRAM = insert(table_of(Program))
 _ADD_EVALUATION = insert(table_of(Evaluation))
@@ -23,7 +24,13 @@ def add_program(
     """Add a program to a run; its key."""
     result = connection.execute(
         _ADD_PROGRAM,
-        {"run_id": run_id, "hash": program.id, "baseline": baseline, "source": program.source},
+        {
+            "run_id": run_id,
+            "hash": program.id,
+            "baseline": baseline,
+            "skeleton": program.skeleton or None,
+            "source": program.source,
+        },
     )
     key = result.inserted_primary_key
     assert key is not None

@@ -11,32 +11,24 @@ What always holds:
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, add_program
+from evolve.archive.history import EXTERNAL, WAITING
 from evolve.archive.lease import RunLease
+from evolve.archive.llm_calls import forget_answers
 from evolve.archive.models import (
-    Evaluation,
-    Instance,
-    Outcome,
-    Program,
     Proposal,
     Run,
     StrategyState,
     table_of,
 )
-from evolve.archive.records import Commit, Progress, Selected, now, storable
+from evolve.archive.records import Commit, Selected, now
+from evolve.archive.tickets import assign_proposal, first_told
 from evolve.errors import ArchiveError
-from evolve.problem import Split, Status
-
-WAITING = "selected"
-EVALUATED = ("accepted", "not_better", "failed", "stopped")
-"""What becomes of a proposal whose program was evaluated."""
-
-_ON_TRAIN = and_(Evaluation.program_id == Program.id, Evaluation.split == Split.TRAIN.value)
-
+from evolve.texts import storable
 
 _FINISH = (
     update(table_of(Proposal))
@@ -48,7 +40,16 @@ _FINISH = (
     .values(
         {
             name: bindparam(name)
-            for name in ("status", "operator", "reason", "improvement", "program_id", "committed_at")
+            for name in (
+                "status",
+                "operator",
+                "reason",
+                "idea",
+                "improvement",
+                "program_id",
+                "committed_at",
+                "seconds",
+            )
         }
     )
 )
@@ -64,58 +65,20 @@ _SPEND = update(table_of(Run)).where(Run.id == bindparam("of_run")).values(secon
 class Journal:
     """The proposals of one run."""
 
-    def __init__(self, archive: Archive, run_id: int, lease: RunLease, instances: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        run_id: int,
+        lease: RunLease,
+        instances: Mapping[str, int],
+        *,
+        prompt_text: bool = True,
+    ) -> None:
         self._archive = archive
         self._run_id = run_id
         self._lease = lease
         self._instances = instances
-
-    def progress(self) -> Progress:
-        """Where the run stands."""
-        with self._archive.reading() as connection:
-            state = connection.execute(
-                select(StrategyState.number, StrategyState.state).where(StrategyState.run_id == self._run_id)
-            ).one_or_none()
-            return Progress(
-                committed=-1 if state is None else state.number,
-                state=None if state is None else state.state,
-                evaluations=self._count_evaluated(connection),
-                seconds=connection.execute(select(Run.seconds).where(Run.id == self._run_id)).scalar_one(),
-                waiting=self._waiting(connection),
-                hashes=self._hashes(connection),
-                best=self._best(connection),
-            )
-
-    def program(self, program_hash: str) -> tuple[str, float | None, dict[str, float]]:
-        """A program of this run: its source, its score on train where that counts, and on each instance."""
-        with self._archive.reading() as connection:
-            row = connection.execute(
-                select(Program.source, Evaluation.id, Evaluation.score, Evaluation.status)
-                .outerjoin(Evaluation, _ON_TRAIN)
-                .where(Program.run_id == self._run_id, Program.hash == program_hash)
-            ).one()
-            scores = connection.execute(
-                select(Instance.name, Outcome.score)
-                .join(Instance, Instance.id == Outcome.instance_id)
-                .where(Outcome.evaluation_id == row.id, Outcome.score.is_not(None))
-                .order_by(Instance.position)
-            ).all()
-        counts = row.status == Status.OK.value
-        return row.source, row.score if counts else None, {one.name: one.score for one in scores}
-
-    def first_to_reach(self, score: float) -> int | None:
-        """The number of the first proposal with at least that score on train, or None."""
-        with self._archive.reading() as connection:
-            return connection.scalar(
-                select(func.min(Proposal.number))
-                .join(Program, Program.id == Proposal.program_id)
-                .join(Evaluation, _ON_TRAIN)
-                .where(
-                    Proposal.run_id == self._run_id,
-                    Evaluation.status == Status.OK.value,
-                    Evaluation.score >= score,
-                )
-            )
+        self._prompt_text = prompt_text
 
     def select_first(self, selected: Selected) -> None:
         """Record proposal 0, which nothing goes before.
@@ -127,6 +90,38 @@ class Journal:
             self._lease.check(connection)
             self._add_selected(connection, (selected,))
 
+    def select_told(self, number: int) -> Selected | None:
+        """Record the first program that was told and is no proposal yet as proposal `number`.
+
+        Raises:
+            ArchiveError: The database refuses, or the run is somebody else's now.
+        """
+        with self._archive.reading() as connection:
+            if first_told(connection, self._run_id) is None:
+                return None
+        with self._alone(number), self._archive.writing() as connection:
+            self._lease.check(connection)
+            ticket = first_told(connection, self._run_id)
+            if ticket is None:
+                return None
+            selected = Selected(
+                number=number,
+                operator=EXTERNAL,
+                parents=ticket.parents,
+                inspirations=ticket.inspirations,
+                context=ticket.context,
+                seen=ticket.seen,
+            )
+            self._add_selected(connection, (selected,))
+            assign_proposal(connection, ticket.id, number)
+            return selected
+
+    def select_again(self, selected: Selected) -> None:
+        """Record a selection that was made before, in the run that is being repeated."""
+        with self._alone(selected.number), self._archive.writing() as connection:
+            self._lease.check(connection)
+            self._add_selected(connection, (selected,))
+
     def commit(self, commit: Commit) -> None:
         """Write everything that one commit holds, in one transaction.
 
@@ -134,7 +129,7 @@ class Journal:
             ArchiveError: The database refuses, or this is not the proposal that is to be committed next,
                 because somebody else has committed it.
         """
-        with self._alone(commit.number), self._archive.writing() as connection:
+        with self._alone(commit.number), self._archive.writing(beside_others=True) as connection:
             self._lease.check(connection)
             program_key = None
             if commit.program is not None:
@@ -144,6 +139,8 @@ class Journal:
             self._finish_proposal(connection, commit, program_key)
             self._add_selected(connection, commit.selected)
             self._keep_state(connection, commit)
+            if not self._prompt_text:
+                forget_answers(connection, self._run_id, commit.number)
 
     @contextmanager
     def _alone(self, number: int) -> Iterator[None]:
@@ -162,9 +159,11 @@ class Journal:
                 "status": commit.status,
                 "operator": commit.operator,
                 "reason": None if commit.reason is None else storable(commit.reason),
+                "idea": None if commit.idea is None else storable(commit.idea),
                 "improvement": commit.improvement,
                 "program_id": program_key,
                 "committed_at": now(),
+                "seconds": commit.seconds,
             },
         )
         if changed.rowcount != 1:
@@ -180,6 +179,8 @@ class Journal:
                 "parents": list(one.parents),
                 "inspirations": list(one.inspirations),
                 "context": one.context,
+                "model": one.model,
+                "seen": one.seen,
             }
             for one in selected
         ]
@@ -199,42 +200,6 @@ class Journal:
                     f"proposal {commit.number} cannot be committed before proposal {commit.number - 1}"
                 )
         connection.execute(_SPEND, {"of_run": self._run_id, "seconds": commit.seconds})
-
-    def _count_evaluated(self, connection: Connection) -> int:
-        return connection.execute(
-            select(func.count())
-            .select_from(Proposal)
-            .where(Proposal.run_id == self._run_id, Proposal.status.in_(EVALUATED))
-        ).scalar_one()
-
-    def _waiting(self, connection: Connection) -> tuple[Selected, ...]:
-        rows = connection.execute(
-            select(
-                Proposal.number, Proposal.operator, Proposal.parents, Proposal.inspirations, Proposal.context
-            )
-            .where(Proposal.run_id == self._run_id, Proposal.status == WAITING)
-            .order_by(Proposal.number)
-        )
-        return tuple(
-            Selected(row.number, row.operator, tuple(row.parents), tuple(row.inspirations), row.context)
-            for row in rows
-        )
-
-    def _best(self, connection: Connection) -> float | None:
-        return connection.execute(
-            select(func.max(Evaluation.score))
-            .join(Program, _ON_TRAIN)
-            .where(Program.run_id == self._run_id, Evaluation.status == Status.OK.value)
-        ).scalar_one()
-
-    def _hashes(self, connection: Connection) -> dict[str, int]:
-        rows = connection.execute(
-            select(Program.hash, Proposal.number)
-            .join(Proposal, Proposal.program_id == Program.id)
-            .where(Proposal.run_id == self._run_id)
-            .order_by(Proposal.number)
-        )
-        return {row.hash: row.number for row in rows}
 
 
 def _not_alone(number: int) -> ArchiveError:

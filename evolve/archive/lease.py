@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evolve.archive.engine import Archive
-from evolve.archive.models import Lease, table_of
+from evolve.archive.models import Lease, Run, table_of
 from evolve.archive.records import now
 from evolve.errors import ArchiveError, UserError
 
@@ -32,6 +32,10 @@ _RENEW = (
 )
 
 
+class RunHeldError(UserError):
+    """Somebody alive works on the run."""
+
+
 class RunLease:
     """The right to work on a run, held from `take` to `give_back`."""
 
@@ -45,11 +49,11 @@ class RunLease:
         """Take the lease, also from a process that is gone.
 
         Raises:
-            UserError: Somebody alive holds it.
+            RunHeldError: Somebody alive holds it.
         """
         token = secrets.token_hex(8)
         with archive.writing() as connection:
-            _refuse_if_held(connection, run_id, run_name)
+            refuse_if_held(connection, run_id, run_name)
             connection.execute(delete(Lease).where(Lease.run_id == run_id))
             connection.execute(
                 insert(Lease).values(
@@ -68,7 +72,7 @@ class RunLease:
         Raises:
             ArchiveError: Somebody else has taken over.
         """
-        with self._archive.writing() as connection:
+        with self._archive.writing(beside_others=True) as connection:
             self.check(connection)
 
     def check(self, connection: Connection) -> None:
@@ -89,7 +93,22 @@ class RunLease:
             connection.execute(delete(Lease).where(Lease.run_id == self._run_id, Lease.token == self._token))
 
 
-def _refuse_if_held(connection: Connection, run_id: int, run_name: str) -> None:
+def refuse_if_worked_on(connection: Connection) -> None:
+    """Make sure that nobody works on any run of the archive.
+
+    Raises:
+        RunHeldError: Somebody does.
+    """
+    for row in connection.execute(select(Lease.run_id, Run.name).join(Run, Run.id == Lease.run_id)).all():
+        refuse_if_held(connection, row.run_id, row.name)
+
+
+def refuse_if_held(connection: Connection, run_id: int, run_name: str) -> None:
+    """Make sure that nobody works on a run.
+
+    Raises:
+        RunHeldError: Somebody does.
+    """
     held = connection.execute(
         select(Lease.machine, Lease.process, Lease.renewed_at).where(Lease.run_id == run_id)
     ).one_or_none()
@@ -102,7 +121,7 @@ def _refuse_if_held(connection: Connection, run_id: int, run_name: str) -> None:
         alive = silent < DEAD_AFTER_S
     if alive:
         where = f"process {held.process.partition('@')[0]} on {held.machine.partition('/')[0]}"
-        raise UserError(
+        raise RunHeldError(
             f"{where} is working on the run '{run_name}' (last sign of life {max(0.0, silent):.0f} s ago);"
             " wait for it, stop it, or choose another --name"
         )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    String,
     Table,
     Text,
     TypeDecorator,
@@ -23,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
-"""Raised with every change of the tables; an archive of another version is refused."""
+REVISION = "0002"
+"""The newest migration. Whoever changes tables or views adds one; an archive of another is refused."""
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -68,10 +69,11 @@ class Base(DeclarativeBase):
 
 
 class ArchiveInfo(Base):
-    """One row: which version of the tables this archive has."""
+    """One row: which revision of the tables and views this archive has."""
 
     __tablename__ = "archive_info"
-    schema_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version_num: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """The number of the migration that was made last."""
 
 
 class Run(Base):
@@ -133,12 +135,18 @@ class Program(Base):
     """Source code, known within its run by the hash of its normalised source."""
 
     __tablename__ = "program"
-    __table_args__ = (UniqueConstraint("run_id", "hash"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "hash"),
+        Index("ix_program_skeleton", "run_id", "skeleton"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
     hash: Mapped[str]
     baseline: Mapped[str | None]
     """The published name, if it is one."""
+    skeleton: Mapped[str | None]
+    """The hash of the source without the values of its real constants: the same for all that differ in
+    nothing else."""
     source: Mapped[str]
 
 
@@ -151,25 +159,36 @@ class Proposal(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     status: Mapped[str]
     """`selected` until it is committed; then `accepted`, `not_better`, `stopped` or `failed` where a program
-    was evaluated, else `duplicate`, `rejected` or `no_proposal`."""
+    was evaluated, `note` where something was learnt, else `duplicate`, `rejected` or `no_proposal`."""
     operator: Mapped[str]
+    model: Mapped[str | None]
+    """The model that the operator worked with."""
     parents: Mapped[list[Any]]
     """Hashes of the programs it was made from; the first is the one it descends from."""
     inspirations: Mapped[list[Any]]
     context: Mapped[dict[str, Any]]
     """What else the strategy decided, such as the island."""
+    seen: Mapped[int]
+    """The last proposal that had been committed when this one was selected; -1 for the seed program."""
     reason: Mapped[str | None]
     """Why there is no new evaluated program."""
+    idea: Mapped[str | None]
+    """In its operator's words: what was changed and why, or the note that was made."""
     improvement: Mapped[float | None]
     program_id: Mapped[int | None] = mapped_column(ForeignKey("program.id"))
     committed_at: Mapped[datetime.datetime | None]
+    seconds: Mapped[float | None]
+    """Wall time that had been spent on the run when this was committed, over all its continuations."""
 
 
 class Evaluation(Base):
     """A program's outcomes on a split, and the score they add up to; NULL where any of them failed."""
 
     __tablename__ = "evaluation"
-    __table_args__ = (UniqueConstraint("program_id", "split"),)
+    __table_args__ = (
+        UniqueConstraint("program_id", "split"),
+        Index("ix_evaluation_score", "split", "status", "score"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     program_id: Mapped[int] = mapped_column(ForeignKey("program.id"))
     split: Mapped[str]
@@ -206,6 +225,75 @@ class CachedOutcome(Base):
     """The program's hash; it need not be one of a run's programs."""
     instance: Mapped[str] = mapped_column(primary_key=True)
     outcome: Mapped[dict[str, Any]]
+
+
+class LlmCall(Base):
+    """One attempt at a call of a model. It is here before it is sent, and ended the moment it is over.
+
+    A call of a proposal is known by `proposal` and `call`; `attempt` counts its retries. What it was told
+    and what it answered is `prompt` and `answer`, unless the run keeps hashes only.
+    """
+
+    __tablename__ = "llm_call"
+    __table_args__ = (UniqueConstraint("run_id", "proposal", "call", "attempt"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    proposal: Mapped[int]
+    call: Mapped[int]
+    attempt: Mapped[int]
+    operator: Mapped[str]
+    model: Mapped[str]
+    status: Mapped[str]
+    """`started`; then `ok`, `empty`, `cut_off` or `refused` where the model answered, else `rate_limited`,
+    `server_error`, `timeout`, `disconnected`, `malformed`, `denied` or `lost` (its process died)."""
+    is_final: Mapped[bool]
+    """Whether the call ended with this attempt, with or without an answer."""
+    prompt_hash: Mapped[str]
+    prompt: Mapped[list[Any] | None]
+    """The messages, each with `role` and `content`."""
+    cut: Mapped[list[Any]]
+    """Which parts of the prompt were left out so that it fits the model."""
+    answer: Mapped[str | None]
+    error: Mapped[str | None]
+    tokens_in: Mapped[int | None]
+    """Cached ones included."""
+    tokens_out: Mapped[int | None]
+    """Those for reasoning included."""
+    tokens_cached: Mapped[int | None]
+    """Of the input, those that the provider had in its cache."""
+    tokens_cache_write: Mapped[int | None]
+    """Of the input, those that the provider wrote into its cache."""
+    tokens_reasoning: Mapped[int | None]
+    reserved_usd: Mapped[float]
+    """The most that it could cost."""
+    reserved_tokens: Mapped[int]
+    """The most tokens, input and output, that it was taken to have."""
+    cost_usd: Mapped[float | None]
+    """NULL where nobody knows; then at most `reserved_usd`."""
+    latency_seconds: Mapped[float | None]
+    request_id: Mapped[str | None]
+    """The provider's name for the attempt."""
+    started_at: Mapped[datetime.datetime]
+
+
+class Ticket(Base):
+    """A proposal handed out to somebody outside: to a person, a coding agent, a script."""
+
+    __tablename__ = "ticket"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    token: Mapped[str] = mapped_column(unique=True)
+    """What its holder shows; drawn at random."""
+    parents: Mapped[list[Any]]
+    inspirations: Mapped[list[Any]]
+    context: Mapped[dict[str, Any]]
+    seen: Mapped[int]
+    """The last proposal that had been committed when it was handed out."""
+    expires_at: Mapped[datetime.datetime]
+    source: Mapped[str | None]
+    """The program that was told, once it has passed screening."""
+    proposal: Mapped[int | None]
+    """The number under which it is committed."""
 
 
 class StrategyState(Base):

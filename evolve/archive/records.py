@@ -14,11 +14,6 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def storable(text: str) -> str:
-    """`text` as any database takes it: lone surrogates and NUL are written as their escapes."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `run`; the model of that table says what each field means."""
 
@@ -67,6 +62,15 @@ class Selected(msgspec.Struct, frozen=True):
     parents: tuple[str, ...]
     inspirations: tuple[str, ...]
     context: dict[str, Any]
+    model: str | None = None
+    seen: int = -1
+    """The last proposal that had been committed when this one was selected."""
+
+
+def selected_from(row: Any) -> Selected:
+    """The selection in a row of `proposal`."""
+    fields = {**row._mapping, "parents": tuple(row.parents), "inspirations": tuple(row.inspirations)}
+    return Selected(**fields)
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """The new program, where there is one that the run did not have."""
     evaluation: ScoredEvaluation | None
     reason: str | None
+    idea: str | None
+    """What the operator says that it tried, or the note that it made."""
     improvement: float | None
     selected: tuple[Selected, ...]
     """The proposals that could be selected once this one was committed."""
@@ -86,6 +92,35 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """The strategy's state after it was told of this proposal."""
     seconds: float
     """Wall time spent on the run so far."""
+
+
+class StoredProgram(msgspec.Struct, frozen=True):
+    """A program of a run, with its evaluation on train where it has one."""
+
+    source: str
+    evaluation: ScoredEvaluation | None
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A committed proposal that had an idea."""
+
+    number: int
+    operator: str
+    model: str | None
+    idea: str
+    status: str
+    parents: tuple[str, ...]
+    score: float | None
+    """Its program's score on train, where it has one that counts."""
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """A program that differs from others in real constants only."""
+
+    program: str
+    """Its hash."""
+    score: float | None
+    """On train; None where it has none that counts."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -97,6 +132,8 @@ class Progress(msgspec.Struct, frozen=True):
     """How many proposals were evaluated."""
     seconds: float
     state: dict[str, Any] | None
+    selected: int
+    """The number of the last selected proposal; -1 when there is none."""
     waiting: tuple[Selected, ...]
     """Selected and not committed, in order."""
     hashes: dict[str, int]

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from evolve.archive.engine import Archive
 from evolve.archive.models import Instance, Proposal, Run, StrategyState
-from evolve.archive.records import RunRecord, now
+from evolve.archive.records import RunRecord, Selected, now, selected_from
 from evolve.errors import UserError, unknown
 
 _COLUMNS = [getattr(Run, field) for field in RunRecord.__struct_fields__]
@@ -114,6 +115,36 @@ def count_proposals(connection: Connection, run_id: int) -> dict[str, int]:
 def last_committed(connection: Connection, run_id: int) -> int | None:
     """The number of a run's last committed proposal, or None where there is none."""
     return connection.scalar(select(StrategyState.number).where(StrategyState.run_id == run_id))
+
+
+class CommittedProposal(msgspec.Struct, frozen=True):
+    """What became of a proposal; the model of `proposal` says what each field means."""
+
+    number: int
+    status: str
+    reason: str | None
+    improvement: float | None
+    program_id: int | None
+
+
+def load_proposal(connection: Connection, run_id: int, number: int) -> CommittedProposal | None:
+    """How a proposal stands, or None where there is none of that number."""
+    row = connection.execute(
+        select(*(getattr(Proposal, field) for field in CommittedProposal.__struct_fields__)).where(
+            Proposal.run_id == run_id, Proposal.number == number
+        )
+    ).one_or_none()
+    return None if row is None else CommittedProposal(**row._mapping)
+
+
+def load_selected(connection: Connection, run_id: int, number: int) -> Selected | None:
+    """What a proposal was selected as, committed or not; None where it has not been selected yet."""
+    row = connection.execute(
+        select(*(getattr(Proposal, field) for field in Selected.__struct_fields__)).where(
+            Proposal.run_id == run_id, Proposal.number == number
+        )
+    ).one_or_none()
+    return None if row is None else selected_from(row)
 
 
 def instance_ids(connection: Connection, run_id: int, split: str) -> dict[str, int]:

@@ -78,8 +78,8 @@ def command(
 ) -> None:
     """Say how much better program A is than B on PROBLEM, and how sure that is.
 
-    A and B are files, baselines' names, or starts of hashes of programs in the archive. Evaluations that the
-    archive has are used; files are evaluated at every call.
+    A and B are files, folders, baselines' names, or starts of hashes of programs in the archive. Evaluations
+    that the archive has are used; files and folders are evaluated at every call.
     """
     loaded = loaded_problem(problem, instance_files, split)
     given = {"archive": archive, "min_isolation": min_isolation, "workers": 1}

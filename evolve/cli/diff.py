@@ -9,7 +9,7 @@ from evolve.archive.reading import find_program
 from evolve.cli.options import archive_option, opened
 from evolve.cli.output import print_json
 from evolve.errors import UserError
-from evolve.files import read_text
+from evolve.folders import read_program
 from evolve.program import diff
 
 
@@ -21,7 +21,7 @@ from evolve.program import diff
 )
 @archive_option
 def command(first: str, second: str | None, archive: str, format_: str) -> None:
-    """Show what differs between two programs: hashes, baselines' names, or files.
+    """Show what differs between two programs: hashes, baselines' names, files, or folders.
 
     With one program, show what it changed in the one that it was made from.
     """
@@ -39,8 +39,13 @@ def _text(connection: Connection, name: str) -> tuple[str, str]:
     """A label and a source."""
     path = Path(name)
     if path.is_file():
-        return name, read_text(path)
-    found = find_program(connection, name)
+        return name, read_program(path)
+    try:
+        found = find_program(connection, name)
+    except UserError:
+        if path.is_dir():
+            return name.rstrip("/"), read_program(path)
+        raise
     return found.baseline or found.hash[:12], found.source
 
 

@@ -16,9 +16,12 @@ from evolve.config import available_cores
 from evolve.errors import ArchiveError, UserError
 from evolve.execution.isolation import IsolationLevel
 from evolve.execution.sandbox import Sandbox
+from evolve.llm.keys import Keys
 
 _LIBRARIES = ("numpy", "sqlalchemy", "msgspec", "click", "rich", "jinja2")
 _EXTRAS = {"ray": "ray", "postgres": "psycopg", "gpu": "torch"}
+_SDKS = ("openai", "anthropic", "litellm")
+_WITH_KEYS = ("openai", "anthropic", "gemini", "openrouter", "deepseek", "mistral", "groq", "xai")
 
 
 @click.command("doctor")
@@ -26,7 +29,7 @@ _EXTRAS = {"ray": "ray", "postgres": "psycopg", "gpu": "torch"}
 @format_option
 def command(archive: str, format_: str) -> None:
     """Say what this machine can do: isolation, archive, versions; and how to get what is missing."""
-    rows = [*_versions(), *_isolation(), _archive(archive), *_extras()]
+    rows = [*_versions(), *_isolation(), _archive(archive), *_models(), *_extras()]
     print_rows(rows, format_, ("what", "found", "advice"))
 
 
@@ -67,6 +70,24 @@ def _archive(url: str) -> dict[str, Any]:
         count = len(list_runs(connection))
     archive.close()
     return _row("archive", f"{archive.name}: {count} runs")
+
+
+def _models() -> list[dict[str, Any]]:
+    """Which SDKs are installed, and which providers have a key; never the key."""
+    installed, missing = [], []
+    for name in _SDKS:
+        try:
+            installed.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    advice = f"pip install 'evolve-adrs[llm]' for {', '.join(missing)}" if missing else ""
+    keys = Keys()
+    found = [name for name in _WITH_KEYS if keys.find(name) is not None]
+    no_keys = "" if found else "put OPENAI_API_KEY or ANTHROPIC_API_KEY into the environment or .env"
+    return [
+        _row("models by", ", ".join(installed) or "not installed", advice),
+        _row("keys for", ", ".join(found) or "no provider", no_keys),
+    ]
 
 
 def _extras() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`evolve evaluate`: score any file."""
+"""`evolve evaluate`: score any program."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from evolve.cli.options import format_option, instances_option, loaded_problem, 
 from evolve.cli.output import print_json, print_rows, print_table
 from evolve.cli.show import outcome_rows
 from evolve.config import Resources, make_settings
-from evolve.files import read_text
+from evolve.folders import read_program
 from evolve.judging import Judge, reference_run
 from evolve.loading import LoadedProblem
 from evolve.problem import Split, Status
@@ -24,7 +24,7 @@ COLUMNS = ("instance", "status", "value", "score", "cpu_seconds", "isolation", "
 
 @click.command("evaluate")
 @click.argument("problem")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("path", type=click.Path(path_type=Path))
 @split_option
 @instances_option
 @click.option("--archive", metavar="URL", help="Where baselines' evaluations are kept.")
@@ -32,19 +32,20 @@ COLUMNS = ("instance", "status", "value", "score", "cpu_seconds", "isolation", "
 @format_option
 def command(
     problem: str,
-    file: Path,
+    path: Path,
     split: str,
     instance_files: tuple[str, ...],
     archive: str | None,
     min_isolation: str | None,
     format_: str,
 ) -> None:
-    """Score FILE on PROBLEM: every instance of a split, beside the best baseline of that split.
+    """Score a program on PROBLEM: every instance of a split, beside the best baseline of that split.
 
-    The baselines are evaluated once and kept in the archive; FILE is evaluated at every call.
+    PATH is its file, or the folder of a program of several files. The program is evaluated at every call;
+    the baselines are evaluated once and kept in the archive.
     """
     loaded = loaded_problem(problem, instance_files, split)
-    source = read_text(file)
+    source = read_program(path, loaded.problem.entry_point)
     given = {"archive": archive, "min_isolation": min_isolation, "workers": 1}
     resources = make_settings(given).resources
     with opened(resources.archive, create=True) as opened_archive:

@@ -1,4 +1,4 @@
-"""`evolve export`: write a program to a file."""
+"""`evolve export`: write a program to a file or a folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import click
 
 from evolve.archive.reading import RankedProgram, find_program
 from evolve.cli.options import archive_option, opened
-from evolve.files import write_text
+from evolve.folders import write_program
+from evolve.program import SourceFile, bundle, files
 
 
 @click.command("export")
@@ -14,21 +15,31 @@ from evolve.files import write_text
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The file.  [default: standard output]",
+    type=click.Path(path_type=Path),
+    help="The file or folder.  [default: standard output]",
 )
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Replace what is there.")
 @archive_option
 def command(program: str, output: Path | None, force: bool, archive: str) -> None:
-    """Write PROGRAM (the start of its hash, or a baseline's name) to a file, with a word on its origin."""
+    """Write PROGRAM (the start of its hash, or a baseline's name) to a file, with a word on its origin.
+
+    A program of several files becomes a folder; where the output's name ends in .py, or there is none, one
+    text with a header before each file.
+    """
     with opened(archive) as source, source.reading() as connection:
         found = find_program(connection, program)
-    text = f"{_origin(found)}{found.source.rstrip()}\n"
+    text = _with_origin(found)
     if output is None:
         click.echo(text, nl=False)
         return
-    write_text(output, text, force=force)
+    write_program(output, text, force=force)
     click.echo(f"wrote {output}")
+
+
+def _with_origin(program: RankedProgram) -> str:
+    """The program's text with comments at the beginning of its first file."""
+    first, *others = files(program.source.rstrip())
+    return bundle([SourceFile(first.name, _origin(program) + first.source), *others]).rstrip() + "\n"
 
 
 def _origin(program: RankedProgram) -> str:

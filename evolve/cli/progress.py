@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evolve.config import Budget
+from evolve.llm.base import Spending
 from evolve.observer import Committed, Started
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class PlainProgress:
         ]
         if self._tally.reasons:
             parts.append(f"came to nothing: {self._tally.why_not()}")
+        if event.spending is not None:
+            parts.append(f"spent {_dollars(event.spending)}")
         if left is not None:
             parts.append(f"{left:.0f} s left")
         click.echo(", ".join(parts), err=True)
@@ -172,8 +175,15 @@ class LiveProgress:
         grid.add_row("", f"{event.evaluations} evaluations, {self._tally.rate:.1f} per second")
         grid.add_row("", f"accepted {counts[_ACCEPTED]}, not better {counts['not_better']}")
         grid.add_row("", f"came to nothing: {self._tally.why_not() or 'none'}")
+        if event.spending is not None:
+            grid.add_row("", f"spent {_dollars(event.spending)} on models")
         grid.add_row("", f"{event.seconds:.0f} s" + ("" if left is None else f", about {left:.0f} s left"))
         return grid
+
+
+def _dollars(spending: Spending) -> str:
+    beside = f" (+ at most {spending.unknown_usd:.2f} $)" if spending.unknown_usd else ""
+    return f"{spending.usd:.4f} ${beside}"
 
 
 def make_progress() -> PlainProgress | LiveProgress:
@@ -182,9 +192,10 @@ def make_progress() -> PlainProgress | LiveProgress:
 
 
 def _headline(event: Started) -> str:
+    models = f", models {', '.join(event.models)}" if event.models else ""
     going_on = f", going on after proposal {event.committed - 1}" if event.committed else ""
     return (
         f"run {event.run}: {event.problem}, {event.workers} workers, isolation {event.isolation.value},"
-        f" operators {', '.join(event.operators)}; score 1.0 is {event.reference};"
+        f" operators {', '.join(event.operators)}{models}; score 1.0 is {event.reference};"
         f" archive {event.archive}{going_on}"
     )

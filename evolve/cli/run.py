@@ -5,9 +5,19 @@ from typing import Any
 
 import click
 
+from evolve.cli import model_options
+from evolve.cli.model_options import with_model_options
 from evolve.cli.options import format_option, instances_option, loaded_problem, opened
 from evolve.cli.running import search_and_report
-from evolve.config import DEFAULT_ARCHIVE, DEFAULT_EVALUATIONS, DEFAULT_OPERATORS, make_settings, read_config
+from evolve.config import (
+    DEFAULT_ARCHIVE,
+    DEFAULT_EVALUATIONS,
+    DEFAULT_LLM_OPERATORS,
+    DEFAULT_OPERATORS,
+    all_models,
+    make_settings,
+    read_config,
+)
 from evolve.errors import UserError
 from evolve.running import open_run
 
@@ -46,7 +56,12 @@ class Duration(click.ParamType[float]):
             self.fail(f"'{value}' is no time; write 90s, 15m or 8h", param, ctx)
 
 
-_DEFAULT_WEIGHTS = ",".join(f"{name}={weight:g}" for name, weight in DEFAULT_OPERATORS.items())
+def _written(weights: dict[str, float]) -> str:
+    return ",".join(f"{name}={weight:g}" for name, weight in weights.items())
+
+
+_DEFAULT_WEIGHTS = _written(DEFAULT_OPERATORS)
+_LLM_WEIGHTS = _written(DEFAULT_LLM_OPERATORS)
 
 budget_options = [
     click.option(
@@ -58,6 +73,7 @@ budget_options = [
     click.option(
         "--max-time", type=Duration(), help="Stop after so long, over all continuations: 90s, 15m, 8h."
     ),
+    *model_options.budget_options,
     click.option("--target", type=float, metavar="SCORE", help="Stop when the score on train is that good."),
 ]
 resource_options = [
@@ -73,6 +89,7 @@ resource_options = [
         type=click.Choice(["none", "limits", "compute-preload", "compute", "full"]),
         help="Refuse to run programs in a weaker sandbox.  [default: compute on Linux]",
     ),
+    *model_options.resource_options,
 ]
 
 
@@ -81,7 +98,9 @@ resource_options = [
 @click.option("--name", metavar="NAME", help="What to call the run; the same name goes on with it.")
 @click.option("--seed", type=int, metavar="N", help="Start of all randomness.  [default: 0]")
 @click.option(
-    "--operators", type=OperatorWeights(), help=f"Operators, with weights.  [default: {_DEFAULT_WEIGHTS}]"
+    "--operators",
+    type=OperatorWeights(),
+    help=f"Operators, with weights.  [default: {_DEFAULT_WEIGHTS}; with models {_LLM_WEIGHTS}]",
 )
 @click.option("--strategy", metavar="NAME", help="What picks parents.  [default: islands]")
 @click.option(
@@ -110,15 +129,15 @@ def command(
     """
     if format_ == "csv":
         raise UserError("run prints a table or json")
-    chosen = {key: value for key, value in given.items() if value is not None}
-    settings = make_settings({} if config is None else read_config(config), chosen)
+    filed = {} if config is None else read_config(config)
+    settings = make_settings(filed, with_model_options(filed, given))
     loaded = loaded_problem(problem, instance_files)
-    if "operators" not in chosen and format_ == "table":
+    if not all_models(settings.course) and given["operators"] is None and format_ == "table":
         click.echo("no model is configured: using the offline operators", err=True)
     with opened(settings.resources.archive, create=True) as archive:
         run = open_run(archive, loaded, settings, name)
         return search_and_report(archive, loaded, settings, run, format_)
 
 
-for _option in reversed([*budget_options, *resource_options]):
+for _option in [*model_options.course_options, *budget_options, *resource_options]:
     command = _option(command)

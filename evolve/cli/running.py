@@ -14,6 +14,7 @@ from evolve.cli.output import print_json, print_table
 from evolve.cli.progress import LiveProgress, PlainProgress, make_progress
 from evolve.cli.root import INTERRUPTED as INTERRUPTED_EXIT
 from evolve.config import Settings
+from evolve.controller import TOLD
 from evolve.errors import ArchiveError
 from evolve.loading import LoadedProblem
 from evolve.observer import Committed, Started
@@ -25,6 +26,9 @@ REASONS = {
     "max_evaluations": "the budget of evaluations is used up",
     "max_time": "time is up",
     "target": "the target score is reached",
+    "max_cost": "the budget of dollars is used up",
+    "max_tokens": "the budget of tokens is used up",
+    TOLD: "all that was told is committed",
     "exhausted": "the operators find nothing new any more",
     INTERRUPTED: "interrupted",
 }
@@ -106,6 +110,10 @@ def _print_report(summary: Summary, loaded: LoadedProblem, archive: Archive) -> 
     click.echo(f"{REASONS[summary.reason]}: {summary.evaluations} evaluations, {_counts(summary.proposals)}")
     if summary.reason == INTERRUPTED:
         return
+    spending = summary.spending
+    if spending.tokens or spending.unknown_usd:
+        beside = f", and at most {spending.unknown_usd:.4f} $ more" if spending.unknown_usd else ""
+        click.echo(f"spent on models: {spending.usd:.4f} $ for {spending.tokens} tokens{beside}")
     champion = summary.champion
     found = contestants(
         summary.baselines,
@@ -124,6 +132,8 @@ def _print_report(summary: Summary, loaded: LoadedProblem, archive: Archive) -> 
         return
     name, program, option = program_name(), champion.program.hash[:12], option_for(archive)
     click.echo("try next:")
+    if summary.reason == TOLD:
+        click.echo(f"  {program_name()} ask {summary.run.name}{option_for(archive)}")
     click.echo(f"  {name} show {program}{option}")
     click.echo(f"  {name} report {summary.run.name}{option}")
     click.echo(f"  {name} export {program} -o best.py{option}")
@@ -158,7 +168,7 @@ def _summary(summary: Summary, archive: Archive) -> dict[str, Any]:
         "reason": summary.reason,
         "proposals": sum(summary.proposals.values()) - summary.proposals.get("selected", 0),
         "evaluations": summary.evaluations,
-        "cost_usd": 0.0,
+        "cost_usd": summary.spending.usd,
         "best": best,
     }
 

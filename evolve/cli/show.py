@@ -12,6 +12,7 @@ from evolve.cli.options import archive_option, format_option, opened
 from evolve.cli.output import print_json, print_rows, print_table
 from evolve.cli.top import program_row
 from evolve.problem import Split
+from evolve.program import files
 
 COLUMNS = ("split", "instance", "status", "value", "score", "cpu_seconds", "feedback")
 
@@ -27,12 +28,20 @@ def command(program: str, archive: str, format_: str) -> None:
         evaluations = _evaluations(connection, found)
     outcomes = [row for evaluation in evaluations for row in outcome_rows(evaluation)]
     if format_ == "json":
-        details = {"source": found.source, "baseline": found.baseline, "outcomes": outcomes}
+        details = {
+            "source": found.source,
+            "files": _file_names(found),
+            "baseline": found.baseline,
+            "outcomes": outcomes,
+        }
         print_json(program_row(found) | details)
     elif format_ == "csv":
         print_rows(outcomes, format_, COLUMNS)
     else:
         click.echo(_origin(found))
+        names = _file_names(found)
+        if names:
+            click.echo(f"files: {', '.join(names)}")
         click.echo(f"\n{found.source.rstrip()}\n")
         print_table([_summary_row(one) for one in evaluations], ("split", "status", "score", "cpu_seconds"))
         print_table(outcomes, COLUMNS)
@@ -59,6 +68,11 @@ def outcome_rows(evaluation: ScoredEvaluation) -> list[dict[str, Any]]:
 def _evaluations(connection: Connection, program: RankedProgram) -> list[ScoredEvaluation]:
     found = [load_evaluation(connection, program.id, split.value) for split in Split]
     return [one for one in found if one is not None]
+
+
+def _file_names(program: RankedProgram) -> list[str]:
+    """The names of its files; none for a program of one file."""
+    return [part.name for part in files(program.source) if part.name]
 
 
 def _summary_row(evaluation: ScoredEvaluation) -> dict[str, Any]:

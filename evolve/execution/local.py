@@ -14,6 +14,7 @@ from evolve.execution.base import Executor, ExecutorSettings
 from evolve.execution.isolation import IsolationError, IsolationLevel
 from evolve.execution.messages import HEADER, Broken, Defect, Done, FromWorker, Greeting, Job, Ready, Refusal
 from evolve.execution.messages import pack as pack_message
+from evolve.llm.keys import without_secrets
 from evolve.problem import InfrastructureError, Outcome, Split, Status
 
 _ATTEMPTS = 3
@@ -53,6 +54,7 @@ class WorkerProcess:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
+                env=without_secrets(os.environ),
                 start_new_session=True,
             )
         try:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evolve.operators.base import NoProposal, Request
+from evolve.operators.base import Draft, NoProposal, Request
 from evolve.operators.sites import Syntax, syntax_of
 from evolve.program import Program, ProgramError, Region, check_entry_point, check_outside_unchanged
 
@@ -34,8 +34,8 @@ class Change:
     expression_growth: int = 0
 
 
-def first_child(request: Request, change: Callable[[Syntax], Change | None]) -> str:
-    """The source of the first child that is as it should be, among some random changes.
+def first_child(request: Request, change: Callable[[Syntax], Change | None]) -> Draft:
+    """The first child that is as it should be, among some random changes.
 
     `change` makes one at random, or None where what it drew does not fit. A child parses, has the entry
     point, has its parent's text outside the regions, is within the limits of size and differs from all of
@@ -72,7 +72,7 @@ def first_child(request: Request, change: Callable[[Syntax], Change | None]) -> 
                 failures[str(error)] += 1
                 continue
             if child.id not in taken:
-                return child.source
+                return Draft(child.source)
             failures["not new"] += 1
     reasons = ", ".join(f"{reason} ({count})" for reason, count in failures.most_common())
     raise NoProposal(f"no change of the parent made a child: {reasons}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evolve.operators.base import Brief, NoProposal, Request
+from evolve.operators.base import Brief, Draft, NoProposal, Request, Role
 from evolve.operators.children import Change, first_child
 from evolve.operators.kinds import MATH_MODULES
 from evolve.operators.sites import Syntax, syntax_of
@@ -44,9 +44,11 @@ class ConstantOperator:
     """Changes one to three numbers of a program."""
 
     name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        """The source of a child with other numbers.
+    async def propose(self, request: Request) -> Draft:
+        """A child with other numbers.
 
         Raises:
             NoProposal: There is no number in the regions, or no change led to a new program.
@@ -64,7 +66,7 @@ def changed_constants(request: Request, syntax: Syntax) -> Change:
         NoProposal: There are none.
     """
     rng = request.random
-    found = list(_literals(request.parents[0].source, request.brief))
+    found = list(literals(request.parents[0].source, request.brief))
     if not found:
         raise NoProposal("the parent has no number that may be changed")
     edits = []
@@ -74,7 +76,7 @@ def changed_constants(request: Request, syntax: Syntax) -> Change:
         chosen = found.pop(position)
         value = literal(chosen.node)
         assert value is not None
-        new = number(perturbed(value, rng, flips=_may_flip(chosen)))
+        new = number(perturbed(value, rng, flips=may_flip(chosen)))
         edits.append(syntax.text.expression_edit(chosen.node, chosen.parent, chosen.field, new))
     return Change(syntax.text.edited(*edits), region, growth=0)
 
@@ -110,14 +112,15 @@ def _perturbed_integer(value: int, rng: random.Random) -> int:
     return sign * (scaled if scaled != magnitude else magnitude + 1)
 
 
-def _may_flip(item: Literal) -> bool:
+def may_flip(item: Literal) -> bool:
     """Whether a sign may change: not after an operator, which is better swapped, nor in what bounds."""
     in_sum = isinstance(item.parent, ast.BinOp) and item.field == "right"
     return not in_sum and not isinstance(item.parent, ast.Call | ast.Subscript | ast.Slice)
 
 
 @lru_cache(maxsize=64)
-def _literals(source: str, brief: Brief) -> tuple[Literal, ...]:
+def literals(source: str, brief: Brief) -> tuple[Literal, ...]:
+    """The numbers of a program that may be changed, in the order of the text."""
     syntax = syntax_of(source, brief)
     return tuple(_literals_below(syntax.tree, syntax, 1.0))
 

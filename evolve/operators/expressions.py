@@ -11,7 +11,7 @@ import ast
 import random
 from collections.abc import Callable
 
-from evolve.operators.base import Request
+from evolve.operators.base import Draft, Request, Role
 from evolve.operators.children import MAX_EXPRESSION_NODES, Change, first_child
 from evolve.operators.growth import (
     Terminal,
@@ -41,9 +41,11 @@ class ExpressionOperator:
     """Changes one expression: grows, shrinks, replaces, hoists, swaps, or takes one from another program."""
 
     name = "expressions"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        """The source of a child in which one expression is another.
+    async def propose(self, request: Request) -> Draft:
+        """A child in which one expression is another.
 
         Raises:
             NoProposal: No change led to a new program within the limits.
@@ -183,13 +185,13 @@ class _Mutation:
         if value and self.rng.random() < 0.5:
             return number(float(f"{abs(value) * 2.0 ** self.rng.gauss(0.0, 1.0):.2g}"))
         if isinstance(self.node, ast.Constant | ast.Name | ast.Attribute):
-            return self.words.terminal().node
+            return self.words.terminal(self._terminal().unit).node
         return self.swap()
 
     def shrink(self) -> ast.expr | None:
         if isinstance(self.node, ast.Constant | ast.Name | ast.Attribute):
             return self.point()
-        return self.words.terminal().node
+        return self.words.terminal(self._terminal().unit).node
 
     def hoist(self) -> ast.expr | None:
         kinds = NUMERIC if self.site.kind is Kind.REAL else (self.site.kind,)
@@ -227,8 +229,13 @@ class _Mutation:
         return operated(operation(), left, right)
 
     def cross(self) -> ast.expr | None:
-        """An expression of the same kind from another program of the request."""
-        return borrowed(self.request, self.site)
+        """An expression of the same kind from another program of the request, made fit by its unit."""
+        node = borrowed(self.request, self.site)
+        unit = self._terminal().unit
+        if node is None or not unit:
+            return node
+        found = unit_of(node, self.request.brief.features)
+        return self.words.converted(Terminal(node, found), unit).node if found not in ("", unit) else node
 
     # What can be done to whole numbers, so that they stay whole.
 

@@ -1,6 +1,8 @@
 """Builds expressions at random out of what is in scope: features, names and constants.
 
-What it builds neither divides by zero nor repeats itself, and reads as a person would have written it.
+What it builds neither divides by zero nor repeats itself, and reads as a person would have written it. It
+keeps to units as far as they are known: what is added to a feature or compared with it is of its unit, or
+becomes so by a ratio of features, or else is weighed by a constant.
 """
 
 import ast
@@ -18,10 +20,13 @@ from evolve.program import canonical
 
 SAME_UNIT = 0.75
 """How often what is added to or compared with a feature is sought among the features of its unit."""
+NO_UNIT = "1"
+"""The unit of ratios and other pure numbers."""
 _OPERATIONS = ("+", "-", "*", "/", "max", "min", "if", "abs")
 _WEIGHTS = (4.0, 4.0, 3.0, 3.0, 1.0, 1.0, 1.0, 0.5)
 _ADDITIVE = frozenset({"+", "-", "max", "min", "if"})
 _BINARY: dict[str, type[ast.operator]] = {"+": ast.Add, "-": ast.Sub, "*": ast.Mult}
+_FORMS_OF_FEATURES = (ast.Attribute, ast.Name, ast.Subscript, ast.Call)
 _ROUND_NUMBERS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -58,6 +63,9 @@ class Vocabulary:
         """A feature, a name or a constant; of the given unit where one is given and known."""
         if unit and self.rng.random() < SAME_UNIT:
             same = [feature for feature in self.features if feature.unit == unit]
+            ratio = self.ratio() if unit == NO_UNIT and (not same or self.rng.random() < 0.5) else None
+            if ratio is not None:
+                return ratio
             if same:
                 return self.rng.choice(same)
         draw = self.rng.random()
@@ -66,6 +74,34 @@ class Vocabulary:
         if self.reals and draw < (0.85 if self.features else 0.7):
             return self.rng.choice(self.reals)
         return Terminal(number(self.constant()))
+
+    def ratio(self) -> Terminal | None:
+        """One feature over another of its unit, or None where there are no two."""
+        if not self.features:
+            return None
+        upper = self.rng.choice(self.features)
+        lower = self._scale(upper)
+        return None if lower is None else Terminal(_over(upper.node, lower.node), NO_UNIT)
+
+    def converted(self, term: Terminal, unit: str) -> Terminal:
+        """A term made fit to be added to something of another unit: by a ratio of features, or a weight."""
+        targets = [feature for feature in self.features if feature.unit == unit]
+        scale = self._scale(term)
+        if self.rng.random() < 0.5 and scale is not None and (targets or unit == NO_UNIT):
+            pure = _over(term.node, scale.node)
+            if unit == NO_UNIT:
+                return Terminal(pure, unit)
+            return Terminal(ast.BinOp(pure, ast.Mult(), self.rng.choice(targets).node), unit)
+        return Terminal(ast.BinOp(number(self.constant()), ast.Mult(), term.node), unit)
+
+    def _scale(self, term: Terminal) -> Terminal | None:
+        """Another feature of a term's unit."""
+        others = [
+            feature
+            for feature in self.features
+            if feature.unit == term.unit and canonical(feature.node) != canonical(term.node)
+        ]
+        return self.rng.choice(others) if others else None
 
     def constant(self) -> float:
         """A positive constant: a round one, or one of two digits between 0.01 and 100."""
@@ -108,6 +144,10 @@ class Vocabulary:
             right = self.partner(depth)
         if literal(left.node) is not None and literal(right.node) is not None:
             return None
+        if unit and right.unit and right.unit != unit:
+            right = self.converted(right, unit)
+        if operation in _ADDITIVE:
+            unit = unit or right.unit
         if operation == "if":
             condition = self.condition()
             made = None if condition is None else ast.IfExp(condition, left.node, right.node)
@@ -116,10 +156,14 @@ class Vocabulary:
             return None
         if operation in ("+", "-", "*") and _changes_nothing(operation, right.node):
             return None
+        if operation in ("*", "/"):
+            if operation == "/" and self.rng.random() < 0.3:
+                left, right = right, left
+            unit = product_unit(operation, left, right)
         return Terminal(self._joined(operation, left.node, right.node), unit)
 
     def _joined(self, operation: str, left: ast.expr, right: ast.expr) -> ast.expr:
-        if self.rng.random() < 0.3:
+        if operation != "/" and self.rng.random() < 0.3:
             left, right = right, left
         if operation in ("max", "min"):
             return call(operation, left, right)
@@ -149,6 +193,8 @@ class Vocabulary:
         right = self.partner(0, left.unit) if self.rng.random() < 0.6 else self.partner(1, left.unit)
         if canonical(left.node) == canonical(right.node):
             right = Terminal(number(self.constant()))
+        elif left.unit and right.unit and right.unit != left.unit:
+            right = self.converted(right, left.unit)
         operator = self.rng.choice((ast.Lt(), ast.Gt(), ast.LtE(), ast.GtE()))
         return ast.Compare(left.node, [operator], [right.node])
 
@@ -173,7 +219,7 @@ def vocabulary(
         node = name(identifier)
         kind = syntax.kinds.of(node, scope, bound)
         if kind in NUMERIC:
-            reals.append(Terminal(node))
+            reals.append(Terminal(node, _unit_of_name(identifier, scope, brief.features)))
             if kind is Kind.INTEGER:
                 integers.append(Terminal(node))
     return Vocabulary(rng, features, reals, integers)
@@ -196,24 +242,55 @@ def _units(features: tuple[Feature, ...]) -> dict[str, str]:
 
 
 def unit_of(node: ast.expr, features: tuple[Feature, ...]) -> str:
-    """The unit of an expression as far as sums and scaling by constants carry it; empty where unknown."""
-    if isinstance(node, ast.Attribute):
-        return _units(features).get(canonical(node), "")
+    """The unit of an expression as far as features tell; empty where unknown, as of products of units."""
+    found = _units(features).get(canonical(node)) if isinstance(node, _FORMS_OF_FEATURES) else None
+    if found is not None:
+        return found
     if isinstance(node, ast.UnaryOp):
         return unit_of(node.operand, features)
     if isinstance(node, ast.IfExp):
         return unit_of(node.body, features)
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Add | ast.Sub):
-            return unit_of(node.left, features) or unit_of(node.right, features)
-        if isinstance(node.op, ast.Mult | ast.Div) and literal(node.right) is not None:
-            return unit_of(node.left, features)
-        if isinstance(node.op, ast.Mult) and literal(node.left) is not None:
-            return unit_of(node.right, features)
+            return _joint_unit((node.left, node.right), features)
+        if isinstance(node.op, ast.Mult | ast.Div):
+            left, right = (Terminal(side, unit_of(side, features)) for side in (node.left, node.right))
+            return product_unit("*" if isinstance(node.op, ast.Mult) else "/", left, right)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
         keeps = node.func.id in ("min", "max", "abs")
-        return unit_of(node.args[0], features) if keeps else ""
+        return _joint_unit(node.args, features) if keeps else ""
     return ""
+
+
+def _joint_unit(operands: Sequence[ast.expr], features: tuple[Feature, ...]) -> str:
+    """The unit of what stands side by side; a weight may have brought any other unit to it."""
+    weighed = [
+        isinstance(one, ast.BinOp) and any(literal(side) is not None for side in (one.left, one.right))
+        for one in operands
+    ]
+    units = [unit_of(one, features) for one in operands]
+    plain = [unit for unit, is_weighed in zip(units, weighed, strict=True) if unit and not is_weighed]
+    return next(iter([*plain, *filter(None, units)]), "")
+
+
+def product_unit(operation: str, left: Terminal, right: Terminal) -> str:
+    """The unit of a product or a quotient; that of constants is whatever is needed."""
+    if literal(right.node) is not None or right.unit == NO_UNIT:
+        return left.unit
+    if operation == "*":
+        return right.unit if literal(left.node) is not None or left.unit == NO_UNIT else ""
+    return NO_UNIT if left.unit and left.unit == right.unit else ""
+
+
+def _unit_of_name(identifier: str, scope: Scope, features: tuple[Feature, ...]) -> str:
+    """The unit of a local name that is assigned once, straight from features."""
+    values = scope.values.get(identifier, ())
+    value = values[0] if len(values) == 1 else None
+    return unit_of(value, features) if isinstance(value, ast.expr) else ""
+
+
+def _over(upper: ast.expr, lower: ast.expr) -> ast.expr:
+    return ast.BinOp(upper, ast.Div(), as_divisor(lower))
 
 
 def operated(operation: ast.operator, left: ast.expr, right: ast.expr) -> ast.expr:

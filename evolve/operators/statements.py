@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
-from evolve.operators.base import Request
+from evolve.operators.base import Draft, Request, Role
 from evolve.operators.children import Change, first_child
 from evolve.operators.expressions import new_expression
 from evolve.operators.growth import Vocabulary, operated, vocabulary
@@ -31,9 +31,11 @@ class StatementOperator:
     """Changes one statement, or inserts one."""
 
     name = "statements"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        """The source of a child with other statements.
+    async def propose(self, request: Request) -> Draft:
+        """A child with other statements.
 
         Raises:
             NoProposal: No change led to a new program within the limits.

@@ -1,7 +1,9 @@
-"""What a strategy is: it keeps populations, and picks parents, context and operator.
+"""What a strategy is: it keeps populations, and picks parents and context.
 
-A strategy is asked for a selection and told what came of it, in the order of the proposals' numbers, and
-never at the same time by two. It never evaluates, and it knows programs by their hashes only.
+Which operator and model then work on them is decided by `evolve.search.steering`. A strategy is asked for
+selections and told what came of proposals, in the order of their numbers, and never at the same time by two.
+It may be told of proposals that it was not asked for: those of somebody outside, and repairs, which carry the
+context of the program that failed. It never evaluates, and it knows programs by their hashes only.
 """
 
 import random
@@ -13,9 +15,8 @@ import msgspec
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """What a proposal is to be made from, and by which operator."""
+    """What a proposal is to be made from."""
 
-    operator: str
     parents: tuple[str, ...]
     """Hashes; the first is the program that the child descends from."""
     inspirations: tuple[str, ...] = ()
@@ -24,11 +25,13 @@ class Selection(msgspec.Struct, frozen=True):
     """What the strategy wants to be told again with the result, such as the island; JSON data."""
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a proposal, as far as a strategy may know."""
 
     number: int
     selection: Selection
+    operator: str
+    model: str | None = None
     program: str | None = None
     """The new program's hash; None where no new program was evaluated."""
     score: float | None = None
@@ -37,6 +40,13 @@ class Result(msgspec.Struct, frozen=True):
     """The score on each train instance, in the order of the split."""
     size: int = 0
     """Length of the program's normalised source, characters."""
+    status: str = ""
+    """How the evaluation ended, a `Status`; where none took place, `duplicate`, `rejected`, `no_proposal` or
+    `note`."""
+    parent_score: float | None = None
+    """The first parent's score on train."""
+    cost_usd: float = 0.0
+    """What the proposal's calls to models cost."""
 
 
 class Meaning(StrEnum):
@@ -61,15 +71,8 @@ class Verdict(msgspec.Struct, frozen=True):
 class Setup(msgspec.Struct, frozen=True):
     """What a strategy is made with."""
 
-    operators: dict[str, float]
-    """Names and weights of the operators to choose from; the weights are positive."""
     baselines: tuple[str, ...]
     """Hashes of the problem's baselines: inspirations, and parents while there is nothing better."""
-
-    def an_operator(self, random: random.Random) -> str:
-        """The name of an operator, by weight; in whichever order the operators were given."""
-        names = sorted(self.operators)
-        return random.choices(names, [self.operators[name] for name in names])[0]
 
     def a_baseline(self, random: random.Random) -> str:
         """The hash of a baseline."""
@@ -99,4 +102,11 @@ class Strategy(Protocol):
 
     def tell(self, result: Result) -> Verdict:
         """Learn what became of a proposal."""
+        ...
+
+    def elites(self) -> tuple[str, ...]:
+        """Hashes of the best program of each population or niche, best first, without repetition.
+
+        Only of programs that had a score; none at first. Changes nothing.
+        """
         ...

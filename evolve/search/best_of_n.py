@@ -8,32 +8,33 @@ from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verd
 
 
 class BestOfN:
-    """Remembers the seed program and the best score."""
+    """Remembers the seed program and the best one."""
 
-    def __init__(self, setup: Setup, seed: str | None, best: float | None) -> None:
+    def __init__(self, setup: Setup, seed: str | None, champion: str | None, best: float | None) -> None:
         self._setup = setup
         self._seed = seed
+        self._champion = champion
         self._best = best
 
     @classmethod
     def start(cls, setup: Setup) -> Self:
         """Knows nothing; is told of the seed program first."""
-        return cls(setup, None, None)
+        return cls(setup, None, None, None)
 
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The strategy whose `state` this was."""
-        return cls(setup, state["seed"], state["best"])
+        return cls(setup, state["seed"], state["champion"], state["best"])
 
     def state(self) -> dict[str, Any]:
-        """The seed program's hash and the best score."""
-        return {"seed": self._seed, "best": self._best}
+        """Hashes of the seed program and of the best one, and the best score."""
+        return {"seed": self._seed, "champion": self._champion, "best": self._best}
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """The seed program, or a baseline where that one failed, and a baseline to take parts of."""
         parent = self._setup.a_baseline(random) if self._seed is None else self._seed
         inspirations = (self._setup.a_baseline(random),) if self._setup.baselines else ()
-        return Selection(self._setup.an_operator(random), (parent,), inspirations)
+        return Selection((parent,), inspirations)
 
     def tell(self, result: Result) -> Verdict:
         """Accepts what is better than everything before."""
@@ -45,7 +46,12 @@ class BestOfN:
             return Verdict(Meaning.NOT_BETTER)
         improvement = 0.0 if self._best is None else result.score - self._best
         self._best = result.score
+        self._champion = result.program
         return Verdict(Meaning.ACCEPTED, improvement)
+
+    def elites(self) -> tuple[str, ...]:
+        """The best program; there are no niches."""
+        return () if self._champion is None else (self._champion,)
 
 
 strategy: type[Strategy] = BestOfN

@@ -5,7 +5,6 @@ copies the best program of an island to the next one in a ring, a fixed number o
 removes anything: a copy is dropped like any other member, when the island is full and it is the worst.
 """
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -14,6 +13,7 @@ import msgspec
 
 from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
 from evolve.search.population import Member, Population
+from evolve.search.profiles import signature_of
 
 ISLANDS = 3
 CAPACITY = 24
@@ -56,7 +56,6 @@ class Islands:
         population = self._populations[island]
         parent = population.pick(random, TOURNAMENT).program if population else self._setup.a_baseline(random)
         return Selection(
-            operator=self._setup.an_operator(random),
             parents=(parent,),
             inspirations=tuple(self._inspiration(population, random) for _ in range(INSPIRATIONS)),
             context={"island": island},
@@ -66,12 +65,18 @@ class Islands:
         """Offer a scored program to its island; the seed program, told first, founds every island."""
         verdict = Verdict(Meaning.FAILED)
         if result.program is not None and result.score is not None:
-            signature = _signature(result.scores or (result.score,))
+            signature = signature_of(result.scores or (result.score,))
             member = Member(result.program, result.score, signature, result.size)
             verdict = self._admit(member, result.selection.context.get("island"))
         if result.number > 0 and result.number % MIGRATION_INTERVAL == 0:
             self._migrate()
         return verdict
+
+    def elites(self) -> tuple[str, ...]:
+        """The best program of each island, best first; islands that share theirs give one."""
+        champions = [population.best for population in self._populations]
+        found = sorted((one for one in champions if one is not None), key=lambda one: one.rank_key)
+        return tuple(dict.fromkeys(one.program for one in found))
 
     def _admit(self, member: Member, island: int | None) -> Verdict:
         targets = self._populations if island is None else [self._populations[island]]
@@ -92,12 +97,6 @@ class Islands:
         for island, champion in enumerate(champions):
             if champion is not None:
                 self._populations[(island + 1) % ISLANDS].add(champion)
-
-
-def _signature(scores: Sequence[float]) -> str:
-    """Ten significant digits, wherever the point is: the scale of scores means nothing."""
-    text = ",".join(f"{score:.9e}" for score in scores)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 strategy: type[Strategy] = Islands

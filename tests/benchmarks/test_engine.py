@@ -27,7 +27,7 @@ from evolve.execution.isolation import IsolationLevel
 from evolve.execution.local import LocalExecutor
 from evolve.loading import LoadedProblem
 from evolve.observer import Committed
-from evolve.operators.base import Request
+from evolve.operators.base import Draft, Request, Role
 from evolve.problem import Outcome, Split
 from evolve.randomness import stream
 from tests.support import curve
@@ -50,9 +50,11 @@ class NewConstant:
     """The trivial operator: a new constant program each time."""
 
     name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        return source_of(f"1.0 + {request.number}")
+    async def propose(self, request: Request) -> Draft:
+        return Draft(source_of(f"1.0 + {request.number}"))
 
 
 class Marks(Watcher):
@@ -242,15 +244,17 @@ class FakeModel:
     """Answers after a latency; at most `IN_FLIGHT` requests at a time, as a provider allows."""
 
     name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
 
     def __init__(self, latency: Callable[[int], float]) -> None:
         self._latency = latency
         self._slots = asyncio.Semaphore(IN_FLIGHT)
 
-    async def propose(self, request: Request) -> str:
+    async def propose(self, request: Request) -> Draft:
         async with self._slots:
             await asyncio.sleep(self._latency(request.number))
-        return busy_source(request.number)
+        return Draft(busy_source(request.number))
 
 
 def busy_source(number: int) -> str:

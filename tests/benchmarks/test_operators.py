@@ -1,13 +1,14 @@
 """What a proposal of an offline operator costs."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 
 import pytest
 
-from evolve.operators import constants, expressions, statements
-from evolve.operators.base import Brief, Operator, ParentProgram, Request
+from evolve.operators import constants, expressions, macros, simplify, statements, tuning
+from evolve.operators.base import Brief, NoProposal, Operator, ParentProgram, Request
 from evolve.operators.sites import syntax_of
 from evolve.problem import Direction, EntryPoint, Feature, Objective
 from evolve.program import Program, _small_program, _small_tree
@@ -73,11 +74,16 @@ BRIEF = Brief(
 )
 PROPOSALS = 1000
 BATCH = 50
-LIMIT_MS = 1.5
+LIMIT_MS = {"simplify": 4.0}
+"""Of an operator that takes a program apart several times; the others have `USUAL_LIMIT_MS`."""
+USUAL_LIMIT_MS = 1.5
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize("operator", [constants.operator, expressions.operator, statements.operator])
+@pytest.mark.parametrize(
+    "operator",
+    [module.operator for module in (constants, expressions, macros, simplify, statements, tuning)],
+)
 @pytest.mark.parametrize("parents", ["new parent each time", "same parent"])
 def test_cpu_time_of_a_proposal(operator: Operator, parents: str) -> None:
     assert len(PROGRAM.splitlines()) == 40
@@ -90,7 +96,8 @@ def test_cpu_time_of_a_proposal(operator: Operator, parents: str) -> None:
     async def propose(batch: int) -> None:
         for number in range(batch, batch + BATCH):
             rng = stream(1, "benchmark", number)
-            await operator.propose(Request(number, (known[number],), (lender,), BRIEF, rng))
+            with contextlib.suppress(NoProposal):
+                await operator.propose(Request(number, (known[number],), (lender,), BRIEF, rng))
 
     seconds = []
     for batch in range(0, PROPOSALS, BATCH):
@@ -99,5 +106,6 @@ def test_cpu_time_of_a_proposal(operator: Operator, parents: str) -> None:
         seconds.append(time.process_time() - start)
     milliseconds = statistics.median(seconds) / BATCH * 1e3
     best = min(seconds) / BATCH * 1e3
-    print(f"\n{operator.name}, {parents}: {milliseconds:.2f} ms CPU, best {best:.2f} (goal: {LIMIT_MS})")
-    assert milliseconds < 3 * LIMIT_MS
+    limit = LIMIT_MS.get(operator.name, USUAL_LIMIT_MS)
+    print(f"\n{operator.name}, {parents}: {milliseconds:.2f} ms CPU, best {best:.2f} (goal: {limit})")
+    assert milliseconds < 3 * limit

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from evolve.program import SourceFile, bundle
 from tests.conformance.attacks import ATTACKS, KILLED, PRELUDE, Attack
 from tests.conformance.harness import Driver
 
@@ -91,6 +92,46 @@ def test_refused(driver: Driver, targets: Targets, attack: Attack) -> None:
         assert kind == "errno", found.value
         assert what in attack.errors, f"{os.strerror(what)}, expected {sorted(attack.errors)}"
     targets.untouched()
+
+
+def test_refused_alike_to_every_file_of_a_program(driver: Driver, targets: Targets) -> None:
+    allowed = []
+    for attack in ATTACKS:
+        files = (
+            SourceFile("main.py", "from lib.hostile import attack\n"),
+            SourceFile("lib/hostile.py", attack.source),
+        )
+        one = driver.attempt(attack.source, *targets.arguments(driver))
+        several = driver.attempt(bundle(files), *targets.arguments(driver))
+        assert several.status == one.status, attack.name
+        if one.status == "ok":
+            assert several.value[0] == one.value[0], attack.name
+            assert several.value == one.value or one.value[0] != "errno", attack.name
+            allowed += [attack] if several.value[0] == "done" else []
+    assert all(driver.configuration.level in attack.breached_at for attack in allowed)
+    targets.untouched()
+
+
+IMPORTS = """
+import importlib
+def attack(names):
+    found = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+            found.append(name)
+        except (ImportError, OSError):
+            pass
+    return found
+"""
+
+
+def test_files_of_a_program_make_nothing_else_importable(driver: Driver) -> None:
+    ours = ["lib.a", "lib", "main"]
+    names = ["evolve", "evolve.program", "tests.conformance.driver", "sandbox_runner.none", "lib.none", *ours]
+    files = SourceFile("main.py", IMPORTS), SourceFile("lib/a.py", "")
+    assert driver.attempt(bundle(files), names).value == ours
+    assert driver.attempt(IMPORTS, names).value == []
 
 
 LIST = """

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from evolve.config import (
     DEFAULT_ARCHIVE,
+    DEFAULT_LLM_OPERATORS,
     DEFAULT_OPERATORS,
     Budget,
     Course,
+    ModelSettings,
     Resources,
     Settings,
+    all_models,
     available_cores,
     fingerprint,
     make_settings,
@@ -36,7 +39,7 @@ def _file(folder: Path, text: str) -> Path:
 
 def test_defaults() -> None:
     settings = make_settings()
-    assert settings == Settings(Course(), Budget(), Resources())
+    assert settings == Settings(Course(operators=DEFAULT_OPERATORS), Budget(), Resources())
     assert settings.course.operators == DEFAULT_OPERATORS
     assert settings.resources.workers == available_cores() >= 1
 
@@ -100,9 +103,9 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("seed", 2**63, "'seed' has to fit into 64 bits"),
         ("seed", -(2**63) - 1, "'seed' has to fit into 64 bits"),
         ("strategy", 3, "'strategy'"),
-        ("lag", 0, "'lag' has to be at least 1"),
+        ("lag", 0, "'lag' has to be from 1 to 1024"),
+        ("lag", 1025, "'lag' has to be from 1 to 1024"),
         ("lag", 1.5, "'lag'"),
-        ("operators", {}, "'operators' names no operator"),
         ("operators", ["constants"], "'operators'"),
         ("operators", {"constants": "much"}, "operators"),
         ("operators", {"constants": 0.0}, "'operators' has a weight"),
@@ -115,6 +118,25 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("max_time", math.nan, "'max_time'"),
         ("max_time", math.inf, "'max_time'"),
         ("target", math.nan, "'target' has to be a finite number"),
+        ("max_cost", 1.0, "'max_cost' has no effect without a model"),
+        ("max_tokens", 1, "'max_tokens' has no effect without a model"),
+        ("models", {"gpt": {}}, "'models.gpt' has to be named PROVIDER/MODEL"),
+        ("models", {"a/b": {"weight": 0.0}}, "'models.a/b' has a weight"),
+        ("models", {"a/b": {"weigth": 1.0}}, "weigth"),
+        ("models", {"a/b": {"context_tokens": 1000}}, "'models.a/b' leaves less than"),
+        ("models", {"a/b": {"max_output_tokens": 1}}, "'models.a/b' has fewer than"),
+        ("models", {"a/b": {"temperature": 3.0}}, "'models.a/b' has a temperature"),
+        ("strong_model", "gpt", "'strong_model' has to be PROVIDER/MODEL"),
+        ("choice", "best", "'choice' has to be one of weights, bandit"),
+        ("direction_after", -1, "'direction_after' has to be at least 0"),
+        ("reflect_every", -1, "'reflect_every' has to be at least 0"),
+        ("providers", {"a/b": {}}, "'providers.a/b' has to be the part"),
+        ("providers", {"a": {"concurrency": 0}}, "'providers.a' has a concurrency"),
+        ("providers", {"a": {"timeout": 0.0}}, "'providers.a' has a timeout"),
+        ("providers", {"a": {"retries": -1}}, "'providers.a' has retries"),
+        ("providers", {"a": {"requests_per_minute": 0.0}}, "'providers.a' has a limit per minute"),
+        ("prices", {"a/b": {"input": -1.0, "output": 1.0}}, "'prices.a/b' has a price below 0"),
+        ("prices", {"a/b": {"input": 1.0}}, "output"),
         ("archive", 1, "'archive'"),
     ],
 )
@@ -138,6 +160,20 @@ def test_setting_names_are_unique() -> None:
     assert setting_names() == sorted(setting_names())
 
 
+def test_operators_that_fit_are_chosen_where_none_are_given() -> None:
+    assert make_settings().course.operators == DEFAULT_OPERATORS
+    assert make_settings({"models": {"a/b": {}}}).course.operators == DEFAULT_LLM_OPERATORS
+    assert make_settings({"strong_model": "a/b"}).course.operators == DEFAULT_LLM_OPERATORS
+    given = make_settings({"models": {"a/b": {}}, "operators": {"constants": 2.0}})
+    assert given.course.operators == {"constants": 2.0}
+
+
+def test_strong_model_is_one_of_the_models() -> None:
+    course = make_settings({"models": {"a/b": {"weight": 2.0}}, "strong_model": "c/d"}).course
+    assert list(all_models(course)) == ["a/b", "c/d"]
+    assert list(all_models(make_settings({"strong_model": "c/d", "models": {"c/d": {}}}).course)) == ["c/d"]
+
+
 def test_stored_course_and_budget_make_the_same_settings() -> None:
     settings = make_settings({"seed": 5, "operators": {"b": 1, "a": 2.5}, "max_time": 10})
     course, budget = (msgspec.json.decode(msgspec.json.encode(x)) for x in (settings.course, settings.budget))
@@ -157,11 +193,20 @@ def test_fingerprint_depends_on_problem_version_seed_program_and_every_setting_o
         (*base[:3], Course(operators={**DEFAULT_OPERATORS, "constants": 2.0})),
         (*base[:3], Course(lag=2)),
         (*base[:3], Course(race=False)),
+        (*base[:3], Course(models={"a/b": ModelSettings()})),
+        (*base[:3], Course(models={"a/b": ModelSettings(weight=2.0)})),
+        (*base[:3], Course(models={"a/b": ModelSettings(temperature=1.0)})),
+        (*base[:3], Course(strong_model="a/b")),
+        (*base[:3], Course(choice="bandit")),
+        (*base[:3], Course(repair=False)),
+        (*base[:3], Course(direction_after=1)),
+        (*base[:3], Course(reflect_every=1)),
+        (*base[:3], Course(prompts={"edit.md.jinja": "text"})),
         ("problemversion", "", *base[2:]),
     ]
     marks = [fingerprint(*base), *(fingerprint(*one) for one in changed)]
     assert len({*marks}) == len(marks)
-    assert len(Course.__struct_fields__) == 5, "a new setting of the course belongs into this test"
+    assert len(Course.__struct_fields__) == 12, "a new setting of the course belongs into this test"
 
 
 def test_fingerprint_does_not_depend_on_budgets_resources_or_order() -> None:

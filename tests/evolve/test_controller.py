@@ -19,10 +19,11 @@ from sqlalchemy import func, select
 from evolve.archive.engine import open_archive
 from evolve.archive.models import Program, Proposal
 from evolve.config import Budget, Course
-from evolve.controller import ATTEMPTS, Controller
+from evolve.controller import Controller
 from evolve.errors import UserError
-from evolve.operators.base import NoProposal, Request
+from evolve.operators.base import Draft, NoProposal, Request, Role
 from evolve.problem import Split
+from evolve.proposing import ATTEMPTS
 from evolve.randomness import stream
 from evolve.search.base import Selection
 from evolve.search.islands import Islands
@@ -52,18 +53,22 @@ class Scored:
     """An operator whose children are better and better until they fit the curve."""
 
     name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        return source_of(f"x * x + {3.0 - 2.9 / request.number:.4f}")
+    async def propose(self, request: Request) -> Draft:
+        return Draft(source_of(f"x * x + {3.0 - 2.9 / request.number:.4f}"))
 
 
 class Same:
     """An operator that finds nothing new, ever."""
 
     name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
 
-    async def propose(self, request: Request) -> str:
-        return request.parents[0].source
+    async def propose(self, request: Request) -> Draft:
+        return Draft(request.parents[0].source)
 
 
 @pytest.fixture
@@ -405,9 +410,11 @@ def fates_until(url: str) -> int:
 def test_equal_programs_in_flight_share_an_evaluation(url: str) -> None:
     class Twins:
         name = "constants"
+        role = Role.ORDINARY
+        needs_model = False
 
-        async def propose(self, request: Request) -> str:
-            return source_of(f"{request.number // 3 + 1.5}")
+        async def propose(self, request: Request) -> Draft:
+            return Draft(source_of(f"{request.number // 3 + 1.5}"))
 
     loaded = load_curve()
     executor = InProcessExecutor(loaded, 4, turns(lambda _: 20))
@@ -425,19 +432,21 @@ def test_equal_programs_in_flight_share_an_evaluation(url: str) -> None:
 def test_operator_is_asked_again_before_it_is_given_up(url: str) -> None:
     class Stubborn:
         name = "constants"
+        role = Role.ORDINARY
+        needs_model = False
 
         def __init__(self) -> None:
             self.asked: list[tuple[int, int]] = []
 
-        async def propose(self, request: Request) -> str:
+        async def propose(self, request: Request) -> Draft:
             self.asked.append((request.number, request.random.getrandbits(64)))
             if request.number == 3:
                 raise NoProposal("out of ideas")
             if request.number == 4:
-                return "def answer("
+                return Draft("def answer(")
             if request.number == 5 and sum(number == 5 for number, _ in self.asked) < ATTEMPTS:
-                return source_of("x").replace("def answer", "def other")
-            return source_of(f"{request.number}")
+                return Draft(source_of("x").replace("def answer", "def other"))
+            return Draft(source_of(f"{request.number}"))
 
     operator = Stubborn()
     ended = run(url, operator, budget=Budget(), last=6)
@@ -468,10 +477,12 @@ def test_seed_that_is_rejected_leaves_the_baselines_to_start_from(
 
     class Unmarked:
         name = "constants"
+        role = Role.ORDINARY
+        needs_model = False
 
-        async def propose(self, request: Request) -> str:
+        async def propose(self, request: Request) -> Draft:
             assert request.parents[0].source in loaded.baselines.values()
-            return f"def answer(x):\n    return {request.number}\n"
+            return Draft(f"def answer(x):\n    return {request.number}\n")
 
     executor = InProcessExecutor(loaded)
     budget = Budget(max_evaluations=8)
@@ -491,12 +502,14 @@ def test_operator_that_raises_is_named_and_nothing_is_lost(url: str, undisturbed
     assert run(url).digest == undisturbed.digest
 
 
-@pytest.mark.parametrize("answer", [None, 7, b"def answer(x): return x"])
-def test_operator_that_returns_no_text_is_named(url: str, answer: Any) -> None:
+@pytest.mark.parametrize("answer", [None, 7, "def answer(x): return x"])
+def test_operator_that_returns_no_draft_is_named(url: str, answer: Any) -> None:
     class Careless:
         name = "constants"
+        role = Role.ORDINARY
+        needs_model = False
 
-        async def propose(self, request: Request) -> str:
+        async def propose(self, request: Request) -> Draft:
             return answer  # type: ignore[no-any-return]  # what a plug-in without types may return
 
     with pytest.raises(UserError, match="constants"):
@@ -506,7 +519,7 @@ def test_operator_that_returns_no_text_is_named(url: str, answer: Any) -> None:
 def test_parents_that_are_not_in_memory_come_from_the_archive(
     url: str, undisturbed: Ended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evolve.controller.RECENT", 1)
+    monkeypatch.setattr("evolve.shelf.RECENT", 1)
     assert run(url).digest == undisturbed.digest
 
 

@@ -18,6 +18,7 @@ from evolve.loading import (
     read_instance_files,
 )
 from evolve.problem import Split
+from evolve.program import files
 
 PROBLEM = """
 from pathlib import Path
@@ -42,6 +43,12 @@ class Sums(Problem):
         if "bad" in lines:
             raise InstanceFileError(f"{{path}}: line {{lines.index('bad') + 1}} is bad")
         return [Instance(line, 1) for line in lines]
+
+    def instance_files(self, path: Path):
+        beside = path.with_suffix(".grid")
+        if path.read_text().startswith("grid") and not beside.exists():
+            raise InstanceFileError(f"{{beside}} is missing")
+        return (path, beside) if beside.exists() else (path,)
 
     def evaluate(self, instance, candidate):
         return Outcome(instance=instance.name, value=1.0)
@@ -165,6 +172,66 @@ def test_text_that_is_not_utf8_is_named(make_problem: MakeProblem) -> None:
         _load(folder)
 
 
+def _several(folder: Path, *, baseline: bool = False) -> Path:
+    """Make the seed program, or the baseline A, one of several files."""
+    old = folder / ("baselines/a.py" if baseline else "seed.py")
+    new = old.with_suffix("")
+    (new / "lib").mkdir(parents=True)
+    old.rename(new / "main.py")
+    (new / "helper.py").write_text("K = 1\n")
+    (new / "lib" / "more.py").write_text("")
+    if baseline:
+        code = folder / "problem.py"
+        code.write_text(code.read_text().replace("baselines/a.py", "baselines/a"))
+    return folder
+
+
+def test_seed_and_baselines_may_be_folders(make_problem: MakeProblem) -> None:
+    loaded = _load(_several(_several(make_problem()), baseline=True))
+    seed, baseline = files(loaded.seed), files(loaded.baselines["A"])
+    assert [file.name for file in seed] == [file.name for file in baseline]
+    assert [file.name for file in seed] == ["main.py", "helper.py", "lib/more.py"]
+    assert seed[0].source == "def solve(x): return x\n"
+    assert baseline[0].source == "def solve(x): return 1\n"
+    assert loaded.baselines["B & C"] == "def solve(x): return 2\n"
+
+
+def test_seed_is_a_file_or_a_folder(make_problem: MakeProblem) -> None:
+    folder = _several(make_problem())
+    (folder / "seed.py").write_text("def solve(x): return x\n")
+    with pytest.raises(UserError, match=r"both .*/seed\.py and the folder .*/seed; a problem has one"):
+        _load(folder)
+
+
+def test_folder_that_holds_no_program_is_named(make_problem: MakeProblem) -> None:
+    folder = _several(make_problem())
+    (folder / "seed" / "json.py").touch()
+    with pytest.raises(UserError, match=r"/seed holds no program: 'json\.py' cannot be the name of a file"):
+        _load(folder)
+
+
+@pytest.mark.parametrize("file", ["main.py", "helper.py", "lib/more.py", "lib/new.py"])
+def test_version_changes_with_every_file_of_a_baseline(make_problem: MakeProblem, file: str) -> None:
+    folder = _several(make_problem(), baseline=True)
+    changed = _copy(folder)
+    with (changed / "baselines" / "a" / file).open("a") as out:
+        out.write("\n# changed\n")
+    assert _load(changed).version != _load(folder).version
+
+
+def test_version_changes_with_the_name_of_a_baselines_file(make_problem: MakeProblem) -> None:
+    folder = _several(make_problem(), baseline=True)
+    changed = _copy(folder)
+    (changed / "baselines" / "a" / "helper.py").rename(changed / "baselines" / "a" / "help.py")
+    assert _load(changed).version != _load(folder).version
+
+
+def test_version_does_not_change_with_the_files_of_the_seed(make_problem: MakeProblem) -> None:
+    folder = make_problem()
+    changed = _several(_copy(folder))
+    assert _load(changed).version == _load(folder).version
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
@@ -278,6 +345,20 @@ def test_version_changes_with_the_evaluators_that_are_used(
     with (evaluator / file).open("a") as out:
         out.write("\n# changed\n")
     assert (_load(folder).version != before) is matters
+
+
+def test_version_changes_with_files_that_belong_to_an_instance_file(
+    make_problem: MakeProblem, tmp_path: Path
+) -> None:
+    folder, file, grid = make_problem(), tmp_path / "one.txt", tmp_path / "one.grid"
+    file.write_text("grid\n")
+    with pytest.raises(UserError, match=r"one\.grid is missing"):
+        _load(folder, train=(str(file),))
+    versions = []
+    for prices in ("1 2", "1 3"):
+        grid.write_text(prices)
+        versions.append(_load(folder, train=(str(file),)).version)
+    assert versions[0] != versions[1]
 
 
 def test_instance_files_take_the_place_of_a_split(make_problem: MakeProblem, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from evolve.archive.runs import get_run
 from evolve.config import Budget, Course, Resources, Settings
 from evolve.errors import UserError
 from evolve.loading import ProblemReference, load_problem
+from evolve.outside import LiveOutside
 from evolve.problem import Outcome, Split, Status
 from evolve.replaying import Replay, replay
-from evolve.running import open_run, search_with
+from evolve.running import Surroundings, open_run, search_with
 from tests.support import curve
 from tests.support.searches import InProcessExecutor, Watcher, load_curve
 
@@ -36,7 +37,16 @@ def recorded_run(archive: Archive, course: Course = COURSE) -> None:
     run = open_run(archive, loaded, settings, "recorded")
     lease = RunLease.take(archive, run.id, run.name)
     executor = FailsLater(loaded)
-    asyncio.run(search_with(executor, archive, loaded, settings, run, lease, Watcher()))
+    given = Surroundings(
+        archive=archive,
+        loaded=loaded,
+        settings=settings,
+        run=run,
+        lease=lease,
+        executor=executor,
+        observer=Watcher(),
+    )
+    asyncio.run(search_with(given, LiveOutside))
     lease.give_back()
 
 

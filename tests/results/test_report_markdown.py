@@ -7,8 +7,10 @@ import msgspec
 from evolve.archive.records import RunRecord, ScoredEvaluation
 from evolve.problem import Direction, Split, Status
 from results.comparison import contestants
-from results.report import ChampionReport, Report
+from results.report import ChampionReport, Report, Rival
 from results.report_markdown import markdown
+from results.spending import Spent
+from results.statistics import Difference, Interval, Method
 
 SOURCE = 'def answer(x):\n    """```"""\n    return x\n'
 TRAIN = ScoredEvaluation("train", Status.OK, 1.5, {}, ())
@@ -42,6 +44,11 @@ REPORT = Report(
     leader=None,
     scores=contestants({Split.TRAIN: {"line": TRAIN}}, None, {}, Direction.MINIMISE),
     test=None,
+    rivals=[],
+    lineage=[],
+    reflections=[],
+    spending=[],
+    versions={"evolve": "1.0"},
     settings="seed = 3",
     commands=["evolve run curve"],
     notes=["something to know"],
@@ -75,3 +82,51 @@ def test_a_source_with_a_fence_in_it_is_fenced_by_a_longer_one() -> None:
     text = markdown(msgspec.structs.replace(REPORT, champion=champion))
     assert f"````python\n{SOURCE}````" in text
     assert "It is the seed program." in text
+
+
+def test_pictures_are_shown_where_they_belong() -> None:
+    text = markdown(REPORT, {"anytime": "anytime.png", "niches": "niches.png"})
+    assert text.index("## Verdict") < text.index("](anytime.png)") < text.index("## The run")
+    assert text.index("## Proposals") < text.index("](niches.png)") < text.index("## Settings")
+    assert "![" not in markdown(REPORT)
+
+
+def test_spending_is_told_with_its_sum_and_what_nobody_knows() -> None:
+    paid = Spent(
+        operator="edit",
+        model="openai/m",
+        proposals=4,
+        calls=5,
+        cost_usd=0.25,
+        at_most_beside_usd=0.5,
+        best=1.25,
+    )
+    free = Spent(operator="constants", model=None, proposals=3, cpu_seconds=1.234)
+    text = markdown(msgspec.structs.replace(REPORT, spending=[free, paid]))
+    assert "| constants |  | 3 | 0 | 0 |  | 1.2300 |  |  |  |  |  |" in text
+    assert "| edit | openai/m | 4 | 0 | 0 | 1.2500 | 0.0000 | 5 |  |  | 0.2500 | 0.5000 |" in text
+    assert "Models cost 0.2500 USD, and at most 0.5000 USD for calls of which nobody knows." in text
+    alone = markdown(msgspec.structs.replace(REPORT, spending=[free]))
+    assert "nothing was paid" in alone
+    assert "USD" not in alone
+
+
+def test_notes_of_models_are_quoted_whatever_is_in_them() -> None:
+    text = markdown(msgspec.structs.replace(REPORT, reflections=["```\n# not a heading of ours"]))
+    assert "````text\n```\n# not a heading of ours\n````" in text
+
+
+def test_every_baseline_is_set_beside_the_champion() -> None:
+    difference = Difference(
+        ratio=1.1,
+        interval=Interval(1.05, 1.15, Method.BOOTSTRAP),
+        level=95.0,
+        won=3,
+        lost=1,
+        tied=0,
+        p_value=0.625,
+    )
+    rivals = [Rival(baseline="line", difference=difference), Rival(baseline="zero", difference=None)]
+    text = markdown(msgspec.structs.replace(REPORT, rivals=rivals))
+    assert "| line | 10.0 % better | 5.0 to 15.0 % better (95 %) | 3 | 1 | 0 | 0.62 |" in text
+    assert "| zero | not comparable: one of the two is not valid there |" in text

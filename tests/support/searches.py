@@ -10,22 +10,21 @@ import msgspec
 
 from evolve.archive.digest import run_digest
 from evolve.archive.engine import Archive, open_archive
+from evolve.archive.history import History
 from evolve.archive.journal import Journal
 from evolve.archive.lease import RunLease
 from evolve.archive.records import RunRecord
 from evolve.archive.runs import find_or_create_run
-from evolve.config import Budget, Course
-from evolve.controller import Context, Controller, KnownProgram
+from evolve.assembly import assemble
+from evolve.config import Budget, Course, Resources, Settings
+from evolve.controller import Controller
 from evolve.execution.base import Executor, ExecutorSettings
 from evolve.execution.isolation import IsolationLevel
 from evolve.judging import Judge, reference_run
 from evolve.loading import LoadedProblem, ProblemReference, load_problem
 from evolve.observer import Committed, Started
-from evolve.operators.base import Brief, Operator, ParentProgram, Request
+from evolve.operators.base import Draft, Operator, Request, Role
 from evolve.problem import CandidateFailure, Outcome, Split
-from evolve.program import Program
-from evolve.registry import STRATEGY, find
-from evolve.search.base import Setup, Strategy
 from tests.support import curve
 from tests.support.direct_candidate import DirectCandidate
 
@@ -49,6 +48,9 @@ class Constants:
     in place of an answer, by the proposal's number.
     """
 
+    role = Role.ORDINARY
+    needs_model = False
+
     def __init__(
         self,
         delay: Callable[[int], Coroutine[Any, Any, None]] | None = None,
@@ -62,7 +64,7 @@ class Constants:
         self._faults = dict(faults or {})
         self._values = values
 
-    async def propose(self, request: Request) -> str:
+    async def propose(self, request: Request) -> Draft:
         self.asked.append(request.number)
         value = request.random.randrange(self._values)
         if self._delay is not None:
@@ -70,7 +72,7 @@ class Constants:
         fault = self._faults.get(request.number)
         if isinstance(fault, Exception):
             raise fault
-        return source_of(f"{value / 4}") if fault is None else fault
+        return Draft(source_of(f"{value / 4}") if fault is None else fault)
 
 
 class InProcessExecutor:
@@ -159,40 +161,16 @@ class Search(msgspec.Struct, frozen=True):
         last: int | None = None,
     ) -> Controller:
         """A controller that goes on where the archive stands; the split train has to be prepared."""
-        journal = Journal(self.archive, self.run.id, self.lease, self.judge.instance_keys(Split.TRAIN))
-        baselines = self._baselines()
-        setup = Setup({one.name: 1.0 for one in operators}, tuple(baselines))
-        kind: type[Strategy] = find(STRATEGY, course.strategy)
-        state = journal.progress().state
-        return Controller(
-            Context(
-                journal=journal,
-                judge=self.judge,
-                strategy=kind.start(setup) if state is None else kind.restore(setup, state),
-                operators={one.name: one for one in operators},
-                brief=self._brief(),
-                seed_program=self.loaded.seed,
-                baselines=baselines,
-                course=course,
-                budget=budget,
-                observer=observer or Watcher(),
-                last=last,
-            )
-        )
-
-    def _brief(self) -> Brief:
-        problem = self.loaded.problem
-        return Brief(
-            problem.name, self.loaded.statement, problem.entry_point, problem.features, problem.objective
-        )
-
-    def _baselines(self) -> dict[str, KnownProgram]:
-        found = {}
-        for name, evaluation in self.judge.baselines(Split.TRAIN).items():
-            program = Program.parse(self.loaded.baselines[name])
-            parent = ParentProgram(program.id, program.source, evaluation.score)
-            found[program.id] = KnownProgram(parent, evaluation.scores)
-        return found
+        return assemble(
+            loaded=self.loaded,
+            settings=Settings(course, budget, Resources()),
+            journal=Journal(self.archive, self.run.id, self.lease, self.judge.instance_keys(Split.TRAIN)),
+            history=History(self.archive, self.run.id),
+            judge=self.judge,
+            observer=observer or Watcher(),
+            operators={one.name: one for one in operators},
+            last=last,
+        ).controller
 
 
 @contextmanager

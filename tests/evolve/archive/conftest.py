@@ -1,16 +1,16 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from evolve.archive.engine import Archive, open_archive
 from tests.evolve.archive.rows import Search, start_search
+from tests.support.postgres import NewUrl
 
 
 @pytest.fixture
-def archive_url(tmp_path: Path) -> str:
+def archive_url(new_url: NewUrl) -> str:
     """The URL of an archive that is not there yet."""
-    return f"sqlite:///{tmp_path}/archive.db"
+    return new_url()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from evolve.archive.engine import Archive
+from evolve.archive.history import History
 from evolve.archive.journal import Journal
 from evolve.archive.lease import RunLease
 from evolve.archive.models import Base, Evaluation, Outcome, Program, Proposal, Run, StrategyState
@@ -23,6 +24,7 @@ class Search(msgspec.Struct, frozen=True):
     run: RunRecord
     lease: RunLease
     journal: Journal
+    history: History
 
 
 def start_search(archive: Archive, name: str = "search", problem: str = "sums") -> Search:
@@ -37,7 +39,7 @@ def start_search(archive: Archive, name: str = "search", problem: str = "sums") 
         train = instance_ids(connection, reference.id, "train")
     run = find_or_create_run(archive, **_fields(name, problem, kind="search", reference_id=reference.id))
     lease = RunLease.take(archive, run.id, run.name)
-    return Search(run, lease, Journal(archive, run.id, lease, train))
+    return Search(run, lease, Journal(archive, run.id, lease, train), History(archive, run.id))
 
 
 def split_keys(archive: Archive, search: Search, split: str) -> dict[str, int]:
@@ -108,6 +110,7 @@ def commit_of(number: int) -> Commit:
         operator=selected_of(number).operator,
         program=program_of(number) if new else None,
         evaluation=evaluation if new else None,
+        idea=f"add {number}" if number % 2 else None,
         reason="crashed" if failed else None if new else "the same program as proposal 0's",
         improvement=(0.0 if failed else number / 128) if new else None,
         selected=tuple(selected_of(one) for one in following),
@@ -116,18 +119,18 @@ def commit_of(number: int) -> Commit:
     )
 
 
-def go_on(journal: Journal, until: int) -> None:
+def go_on(search: Search, until: int) -> None:
     """Commit what is missing up to and with proposal `until`."""
-    progress = journal.progress()
+    progress = search.history.progress()
     if progress.committed < 0 and not progress.waiting:
-        journal.select_first(selected_of(0))
+        search.journal.select_first(selected_of(0))
     for number in range(progress.committed + 1, until + 1):
-        journal.commit(commit_of(number))
+        search.journal.commit(commit_of(number))
 
 
 def check_whole(archive: Archive, search: Search) -> int:
     """Check that every commit is in the archive whole or not at all; the number of the last one, or -1."""
-    progress = search.journal.progress()
+    progress = search.history.progress()
     last = progress.committed
     run_id = search.run.id
     with archive.reading() as connection:

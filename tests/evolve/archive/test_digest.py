@@ -18,7 +18,7 @@ def _digest(archive: Archive, search: Search) -> str:
 
 def _filled(archive: Archive, name: str = "search") -> Search:
     search = start_search(archive, name)
-    go_on(search.journal, 6)
+    go_on(search, 6)
     return search
 
 
@@ -27,8 +27,8 @@ def test_digest_is_the_same_in_another_archive_under_other_keys_and_names(
 ) -> None:
     search = _filled(archive)
     other_archive = open_archive(f"sqlite:///{tmp_path}/other.db")
-    go_on(start_search(other_archive, "before", problem="other").journal, 3)
-    go_on(start_search(other_archive, "between").journal, 9)
+    go_on(start_search(other_archive, "before", problem="other"), 3)
+    go_on(start_search(other_archive, "between"), 9)
     other = _filled(other_archive, "another name")
     assert other.run.id != search.run.id
     assert _digest(other_archive, other) == _digest(archive, search)
@@ -111,7 +111,7 @@ def test_digest_changes_with_every_commit(archive: Archive) -> None:
     search = start_search(archive)
     digests = [_digest(archive, search)]
     for number in range(6):
-        go_on(search.journal, number)
+        go_on(search, number)
         digests.append(_digest(archive, search))
     assert len({*digests}) == len(digests)
 

@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import resource
 import shutil
@@ -7,21 +6,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text, update
-from sqlalchemy.exc import IntegrityError
 
 from evolve.archive.engine import Archive, open_archive
-from evolve.archive.models import SCHEMA_VERSION, ArchiveInfo, Base, Program, Run
+from evolve.archive.models import Base
 from evolve.archive.runs import list_runs
 from evolve.errors import ArchiveError, UserError
+from tests.evolve.archive.children import in_a_child
 from tests.evolve.archive.rows import check_whole, commit_of, go_on, selected_of, start_search
 
-FORK = multiprocessing.get_context("fork")
 NOBODY = 65534
+
+
+@pytest.fixture
+def archive_url(tmp_path: Path) -> str:
+    """These tests are about files."""
+    return f"sqlite:///{tmp_path}/archive.db"
 
 
 @pytest.fixture
@@ -34,25 +36,8 @@ def public_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def _in_a_child(work: Callable[[], object]) -> str:
-    """What `work` returns, or the error it ends with, in a process of its own."""
-    receiver, sender = FORK.Pipe(duplex=False)
-    child = FORK.Process(target=_send_result, args=(work, sender))
-    child.start()
-    result: str = receiver.recv()
-    child.join()
-    return result
-
-
-def _send_result(work: Callable[[], object], sender: "Pipe[str, str]") -> None:
-    try:
-        sender.send(str(work()))
-    except (UserError, ArchiveError, OSError, sqlite3.Error) as error:
-        sender.send(f"{type(error).__name__}: {error}")
-
-
 def _as_nobody(work: Callable[[], object]) -> str:
-    """`_in_a_child`, where permissions hold even if the tests are run by root."""
+    """`in_a_child`, where permissions hold even if the tests are run by root."""
 
     def dropped() -> object:
         if os.getuid() == 0:
@@ -61,7 +46,7 @@ def _as_nobody(work: Callable[[], object]) -> str:
             os.setuid(NOBODY)
         return work()
 
-    return _in_a_child(dropped)
+    return in_a_child(dropped)
 
 
 def _file_of(url: str) -> Path:
@@ -109,16 +94,6 @@ def test_empty_file_is_an_archive_yet_to_be_made(archive_url: str) -> None:
     assert _run_names(archive_url) == []
 
 
-@pytest.mark.parametrize("found", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
-def test_archive_of_another_version_is_refused(archive: Archive, archive_url: str, found: int) -> None:
-    with archive.writing() as connection:
-        connection.execute(update(ArchiveInfo).values(schema_version=found))
-    with pytest.raises(
-        UserError, match=f"has tables of version {found} and this evolve writes {SCHEMA_VERSION}"
-    ):
-        open_archive(archive_url)
-
-
 @pytest.mark.parametrize("read_only", [False, True])
 def test_database_of_something_else_is_left_as_it_was(archive_url: str, read_only: bool) -> None:
     file = _file_of(archive_url)
@@ -145,7 +120,7 @@ def test_file_that_is_no_database_is_left_as_it_was(archive_url: str) -> None:
 @pytest.mark.parametrize("kept", [50, 4096, 3 * 4096 + 17])
 def test_truncated_archive_is_an_error_in_words(archive: Archive, archive_url: str, kept: int) -> None:
     search = start_search(archive)
-    go_on(search.journal, 60)
+    go_on(search, 60)
     archive.close()
     os.truncate(_file_of(archive_url), kept)
     with pytest.raises(ArchiveError, match=r"damaged; restore it|not an SQLite database"):
@@ -258,65 +233,7 @@ def test_folder_that_may_not_be_entered(public_folder: Path) -> None:
         assert "Permission denied" in message
 
 
-def test_read_only_archive_takes_nothing(archive: Archive, archive_url: str) -> None:
-    search = start_search(archive)
-    reader = open_archive(archive_url, read_only=True)
-    with pytest.raises(ArchiveError, match="read-only"), reader.writing() as connection:
-        connection.execute(update(Run).values(seconds=1.0))
-    with pytest.raises(ArchiveError, match="read-only"), reader.reading() as connection:
-        connection.execute(text("DELETE FROM run"))
-    assert check_whole(archive, search) == -1
-    reader.close()
-
-
-# Transactions.
-
-
-def test_writing_is_rolled_back_when_the_block_raises(archive: Archive) -> None:
-    search = start_search(archive)
-    with pytest.raises(KeyError), archive.writing() as connection:
-        connection.execute(update(Run).where(Run.id == search.run.id).values(seconds=99.0))
-        raise KeyError
-    assert search.journal.progress().seconds == 0.0
-
-
-def test_reading_sees_one_state_while_others_write(archive: Archive, archive_url: str) -> None:
-    search = start_search(archive)
-    go_on(search.journal, 2)
-    reader = open_archive(archive_url, read_only=True)
-    count = text("SELECT count(*) FROM program")
-    with reader.reading() as connection:
-        before = connection.scalar(count)
-        go_on(search.journal, 6)
-        assert connection.scalar(count) == before
-    with reader.reading() as connection:
-        assert connection.scalar(count) != before
-    reader.close()
-
-
-def test_reading_does_not_wait_for_a_writer(archive: Archive, archive_url: str) -> None:
-    start_search(archive)
-    other = open_archive(archive_url, busy_timeout_ms=1)
-    with archive.writing() as connection:
-        connection.execute(update(Run).values(seconds=1.0))
-        assert _run_names(archive_url) == ["search"]
-        with other.reading() as reading:
-            assert len(list_runs(reading)) == 1
-    other.close()
-
-
-def test_writer_takes_its_lock_when_it_begins(archive: Archive, archive_url: str) -> None:
-    """So that two who read and then write cannot both go on from the same state."""
-    other = open_archive(archive_url, busy_timeout_ms=1)
-    with (
-        archive.writing(),
-        pytest.raises(ArchiveError, match="locked; wait for that process"),
-        other.writing(),
-    ):
-        pytest.fail("two writers at the same time")
-    with other.writing() as connection:
-        assert list_runs(connection) == []
-    other.close()
+# Locks.
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
@@ -336,36 +253,9 @@ def test_archive_locked_by_another_process(archive: Archive, archive_url: str, m
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"locked\n"
         with pytest.raises(ArchiveError, match="another process holds it locked; wait for that process"):
-            go_on(start_search(open_archive(archive_url, busy_timeout_ms=20)).journal, 0)
+            go_on(start_search(open_archive(archive_url, busy_timeout_ms=20)), 0)
         holder.communicate()
     assert check_whole(archive, search) == -1
-
-
-def test_dangling_references_are_refused(archive: Archive) -> None:
-    with pytest.raises(IntegrityError), archive.writing() as connection:
-        connection.execute(insert(Program).values(run_id=99, hash="h", source=""))
-
-
-def test_several_processes_may_make_the_same_archive(tmp_path: Path) -> None:
-    for attempt in range(6):
-        url = f"sqlite:///{tmp_path}/{attempt}.db"
-        barrier = FORK.Barrier(5)
-
-        def make(url: str = url, barrier: "multiprocessing.synchronize.Barrier" = barrier) -> str:
-            barrier.wait()
-            return start_search(open_archive(url), f"run {os.getpid()}").run.name
-
-        pipes = []
-        for _ in range(5):
-            receiver, sender = FORK.Pipe(duplex=False)
-            child = FORK.Process(target=_send_result, args=(make, sender))
-            child.start()
-            pipes.append((receiver, child))
-        made = [receiver.recv() for receiver, _ in pipes]
-        for _, child in pipes:
-            child.join()
-        assert made == [f"run {child.pid}" for _, child in pipes]
-        assert sorted(_run_names(url)) == sorted(made)
 
 
 # A disk without space.
@@ -373,35 +263,35 @@ def test_several_processes_may_make_the_same_archive(tmp_path: Path) -> None:
 
 def test_full_database_loses_nothing_that_was_committed(archive: Archive, archive_url: str) -> None:
     search = start_search(archive)
-    go_on(search.journal, 5)
+    go_on(search, 5)
     with archive.reading() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 3}")
     with pytest.raises(
         ArchiveError, match="the disk is full; free some space and run the same command again"
     ):
-        go_on(search.journal, 10_000)
+        go_on(search, 10_000)
     last = check_whole(archive, search)
     assert last >= 5
     archive.close()
-    go_on(search.journal, last + 3)
+    go_on(search, last + 3)
     assert check_whole(archive, search) == last + 3
 
 
 def test_file_that_cannot_grow_loses_nothing_that_was_committed(archive: Archive, archive_url: str) -> None:
     """The write itself fails, as it does when a quota is used up."""
     search = start_search(archive)
-    go_on(search.journal, 5)
+    go_on(search, 5)
     search.lease.give_back()
     archive.close()
 
     def fill() -> None:
-        journal = start_search(open_archive(archive_url)).journal
+        search = start_search(open_archive(archive_url))
         limit = 2**20
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        go_on(journal, 10_000)
+        go_on(search, 10_000)
 
-    message = _in_a_child(fill)
+    message = in_a_child(fill)
     assert message.startswith("ArchiveError")
     assert "disk" in message
     search = start_search(archive)
@@ -409,7 +299,7 @@ def test_file_that_cannot_grow_loses_nothing_that_was_committed(archive: Archive
     assert last > 5
     search.journal.commit(commit_of(last + 1))
     assert check_whole(archive, search) == last + 1
-    assert search.journal.progress().waiting[0] == selected_of(last + 2)
+    assert search.history.progress().waiting[0] == selected_of(last + 2)
 
 
 # Servers.

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, add_program, baseline_programs, load_evaluation
 from evolve.archive.models import Outcome as OutcomeRow
-from evolve.archive.records import ScoredEvaluation, storable
+from evolve.archive.records import ScoredEvaluation
 from evolve.problem import Outcome, Status
+from evolve.texts import storable
 from tests.evolve.archive.rows import INSTANCES, Search, evaluation_of, program_of, split_keys, start_search
 
 NUMBERS = itertools.count()

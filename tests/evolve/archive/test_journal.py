@@ -32,23 +32,24 @@ from tests.evolve.archive.rows import (
 
 
 def test_new_run_has_nothing(archive: Archive) -> None:
-    progress = start_search(archive).journal.progress()
+    progress = start_search(archive).history.progress()
     assert progress == Progress(
-        committed=-1, evaluations=0, seconds=0.0, state=None, waiting=(), hashes={}, best=None
+        committed=-1, evaluations=0, seconds=0.0, state=None, selected=-1, waiting=(), hashes={}, best=None
     )
 
 
 def test_first_proposal_waits(archive: Archive) -> None:
-    journal = start_search(archive).journal
-    journal.select_first(selected_of(0))
-    assert journal.progress().waiting == (selected_of(0),)
-    assert journal.progress().committed == -1
+    search = start_search(archive)
+    search.journal.select_first(selected_of(0))
+    progress = search.history.progress()
+    assert progress.waiting == (selected_of(0),)
+    assert (progress.committed, progress.selected) == (-1, 0)
 
 
 def test_progress_tells_all_that_was_committed(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 10)
-    progress = search.journal.progress()
+    go_on(search, 10)
+    progress = search.history.progress()
     made = [number for number in range(11) if commit_of(number).program is not None]
     assert progress.committed == 10
     assert progress.evaluations == len(made)
@@ -63,12 +64,12 @@ def test_progress_tells_all_that_was_committed(archive: Archive) -> None:
 def test_progress_is_the_same_after_reopening(archive_url: str) -> None:
     archive = open_archive(archive_url)
     search = start_search(archive)
-    go_on(search.journal, 7)
-    before = search.journal.progress()
+    go_on(search, 7)
+    before = search.history.progress()
     search.lease.give_back()
     archive.close()
     archive = open_archive(archive_url, create=False)
-    assert start_search(archive).journal.progress() == before
+    assert start_search(archive).history.progress() == before
     archive.close()
 
 
@@ -85,23 +86,21 @@ def test_best_counts_neither_suspects_nor_other_splits(archive: Archive) -> None
         add_evaluation(
             connection, key, evaluation_of(50.0, "validation"), split_keys(archive, search, "validation")
         )
-    assert journal.progress().best == 1.0
-    assert journal.program(program_of(0).id)[:2] == (program_of(0).source, 1.0)
-    assert journal.program(program_of(1).id)[:2] == (program_of(1).source, None)
+    assert search.history.progress().best == 1.0
 
 
 def test_runs_do_not_see_each_other(archive: Archive) -> None:
     one, other = start_search(archive, "one"), start_search(archive, "other")
-    go_on(one.journal, 4)
-    assert other.journal.progress().committed == -1
-    go_on(other.journal, 2)
+    go_on(one, 4)
+    assert other.history.progress().committed == -1
+    go_on(other, 2)
     assert check_whole(archive, one) == 4
     assert check_whole(archive, other) == 2
 
 
 def test_proposal_is_committed_only_once(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 3)
+    go_on(search, 3)
     before = all_rows(archive)
     for number in (0, 1, 3):
         with pytest.raises(ArchiveError, match=rf"proposal {number} .*another process; is this run going on"):
@@ -113,7 +112,7 @@ def test_proposal_is_committed_only_once(archive: Archive) -> None:
 
 def test_second_process_on_the_same_run_is_found_out(archive: Archive, archive_url: str) -> None:
     asleep = start_search(archive)
-    go_on(asleep.journal, 3)
+    go_on(asleep, 3)
     asleep.lease.give_back()
     other_archive = open_archive(archive_url)
     other = start_search(other_archive)
@@ -121,14 +120,14 @@ def test_second_process_on_the_same_run_is_found_out(archive: Archive, archive_u
     with pytest.raises(ArchiveError, match="another process has taken this run over"):
         asleep.journal.commit(commit_of(4))
     assert all_rows(archive) == before
-    go_on(other.journal, 4)
+    go_on(other, 4)
     assert check_whole(archive, other) == 4
     other_archive.close()
 
 
 def test_commits_leave_no_gap(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 1)
+    go_on(search, 1)
     before = all_rows(archive)
     with pytest.raises(ArchiveError, match="proposal 3 cannot be committed before proposal 2"):
         search.journal.commit(commit_of(3))
@@ -137,7 +136,7 @@ def test_commits_leave_no_gap(archive: Archive) -> None:
 
 def test_program_is_in_a_run_only_once(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 0)
+    go_on(search, 0)
     before = all_rows(archive)
     again = msgspec.structs.replace(commit_of(1), program=program_of(0))
     with pytest.raises(ArchiveError, match="proposal 1"):
@@ -147,9 +146,9 @@ def test_program_is_in_a_run_only_once(archive: Archive) -> None:
 
 def test_what_is_finished_never_changes(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 5)
+    go_on(search, 5)
     before = all_rows(archive)
-    go_on(search.journal, 20)
+    go_on(search, 20)
     after = all_rows(archive)
     for table in ("instance", "program", "evaluation", "outcome"):
         assert after[table][: len(before[table])] == before[table]
@@ -159,7 +158,7 @@ def test_what_is_finished_never_changes(archive: Archive) -> None:
 
 def test_committed_proposal_says_when_and_a_waiting_one_does_not(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 1)
+    go_on(search, 1)
     with archive.reading() as connection:
         moments = connection.scalars(select(Proposal.committed_at).order_by(Proposal.number)).all()
     assert [moment is None for moment in moments] == [False, False, *[True] * LAG]
@@ -168,7 +167,7 @@ def test_committed_proposal_says_when_and_a_waiting_one_does_not(archive: Archiv
 
 def test_reason_of_any_characters_is_stored(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 2)
+    go_on(search, 2)
     search.journal.commit(msgspec.structs.replace(commit_of(3), reason="half \ud83d, nul \0, whole é"))
     with archive.reading() as connection:
         reason = connection.scalar(select(Proposal.reason).where(Proposal.number == 3))
@@ -182,10 +181,10 @@ def test_killed_inside_a_commit_nothing_of_it_is_there(
 ) -> None:
     search = start_search(archive)
     if number > 0:
-        go_on(search.journal, number - 1)
+        go_on(search, number - 1)
     else:
         search.journal.select_first(selected_of(0))
-    progress, rows = search.journal.progress(), all_rows(archive)
+    progress, rows = search.history.progress(), all_rows(archive)
     search.lease.give_back()
     archive.close()
     child = multiprocessing.get_context("fork").Process(target=_die_after, args=(archive_url, step, number))
@@ -194,8 +193,8 @@ def test_killed_inside_a_commit_nothing_of_it_is_there(
     assert child.exitcode == -signal.SIGKILL
     assert all_rows(archive) == rows
     search = start_search(archive)
-    assert search.journal.progress() == progress
-    go_on(search.journal, number)
+    assert search.history.progress() == progress
+    go_on(search, number)
     assert check_whole(archive, search) == number
 
 
@@ -230,13 +229,13 @@ def test_killed_at_any_moment_every_commit_is_whole(archive_url: str, archive: A
         search.lease.give_back()
     assert all(after > before for before, after in itertools.pairwise(reached))
     interrupted, straight = start_search(archive), start_search(archive, "straight")
-    go_on(straight.journal, reached[-1])
+    go_on(straight, reached[-1])
     with archive.reading() as connection:
         assert run_digest(connection, interrupted.run.id) == run_digest(connection, straight.run.id)
 
 
 def _commit_without_end(url: str) -> None:
-    go_on(start_search(open_archive(url)).journal, 10**6)
+    go_on(start_search(open_archive(url)), 10**6)
 
 
 def _committed(url: str) -> int:

@@ -32,20 +32,20 @@ def test_run_that_is_worked_on_is_refused_in_words(archive: Archive, search: Sea
         UserError, match=r"process \d+ on .* is working on the run 'search' .* another --name"
     ):
         RunLease.take(archive, search.run.id, search.run.name)
-    go_on(search.journal, 1)
+    go_on(search, 1)
 
 
 def test_runs_have_leases_of_their_own(archive: Archive, search: Search) -> None:
     other = start_search(archive, "other")
-    go_on(other.journal, 1)
-    go_on(search.journal, 1)
+    go_on(other, 1)
+    go_on(search, 1)
 
 
 def test_lease_that_was_given_back_can_be_taken(archive: Archive, search: Search) -> None:
     search.lease.give_back()
     again = start_search(archive)
     search.lease.give_back()
-    go_on(again.journal, 1)
+    go_on(again, 1)
 
 
 def test_lease_of_a_dead_process_can_be_taken_at_once(archive_url: str, archive: Archive) -> None:
@@ -56,7 +56,7 @@ def test_lease_of_a_dead_process_can_be_taken_at_once(archive_url: str, archive:
     child.start()
     child.join()
     assert child.exitcode == 0
-    go_on(start_search(archive).journal, 1)
+    go_on(start_search(archive), 1)
 
 
 def _hold(url: str) -> None:
@@ -90,7 +90,7 @@ def test_process_that_is_stopped_is_alive_until_it_is_killed(archive_url: str, a
     os.kill(holder, signal.SIGKILL)
     # It is a zombie until it is waited for, or gone already; either way it is dead at once.
     os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
-    go_on(start_search(archive).journal, 1)
+    go_on(start_search(archive), 1)
 
 
 def test_clock_that_was_set_back_does_not_make_a_process_immortal(archive_url: str, archive: Archive) -> None:
@@ -100,7 +100,7 @@ def test_clock_that_was_set_back_does_not_make_a_process_immortal(archive_url: s
         start_search(archive)
     os.kill(holder, signal.SIGKILL)
     os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
-    go_on(start_search(archive).journal, 1)
+    go_on(start_search(archive), 1)
 
 
 def test_number_of_a_dead_process_that_is_used_again_is_no_sign_of_life(
@@ -153,7 +153,7 @@ def test_process_that_lost_its_lease_can_write_nothing(archive: Archive, search:
             write()
     search.lease.give_back()
     assert all_rows(archive) == before
-    go_on(taken_over.journal, 0)
+    go_on(taken_over, 0)
 
 
 def test_there_is_one_lease_for_a_run(archive: Archive, search: Search) -> None:

@@ -66,7 +66,7 @@ def test_of_equals_the_shorter_then_the_older(archive: Archive) -> None:
 
 def test_suspect_and_failed_programs_are_never_ranked(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 4)
+    go_on(search, 4)
     _add(archive, search, 10, train=99.0, status=Status.SUSPECT)
     with archive.reading() as connection:
         for rank in (best_on_train, top_programs):
@@ -83,7 +83,7 @@ def test_runs_are_ranked_apart(archive: Archive) -> None:
 
 def test_ranked_program_tells_where_it_came_from(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 5)
+    go_on(search, 5)
     with archive.writing() as connection:
         found = find_program(connection, program_of(5).id)
         add_evaluation(connection, found.id, evaluation_of(0.5, "test"), split_keys(archive, search, "test"))
@@ -97,7 +97,7 @@ def test_ranked_program_tells_where_it_came_from(archive: Archive) -> None:
 @pytest.fixture
 def hashes(archive: Archive, search: Search) -> list[str]:
     """The hashes of programs, two of which start alike, in an archive with baselines."""
-    go_on(search.journal, 6)
+    go_on(search, 6)
     reference = search.run.reference_id
     assert reference is not None
     with archive.writing() as connection:
@@ -145,7 +145,7 @@ def test_start_that_fits_several_programs(archive: Archive, search: Search, hash
 
 def test_same_program_in_several_runs_is_the_latest(archive: Archive) -> None:
     for name in ("one", "other"):
-        go_on(start_search(archive, name).journal, 0)
+        go_on(start_search(archive, name), 0)
     with archive.reading() as connection:
         assert find_program(connection, program_of(0).id[:8]).run == "other"
 

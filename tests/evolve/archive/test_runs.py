@@ -126,8 +126,8 @@ def test_status_and_settings_are_those_of_the_last_start(archive: Archive) -> No
 
 def test_proposals_are_counted_by_status(archive: Archive) -> None:
     search = start_search(archive)
-    go_on(search.journal, 8)
-    go_on(start_search(archive, "other").journal, 1)
+    go_on(search, 8)
+    go_on(start_search(archive, "other"), 1)
     with archive.reading() as connection:
         counted = count_proposals(connection, search.run.id)
     assert counted == {"accepted": 3, "not_better": 2, "failed": 2, "duplicate": 2, "selected": LAG}

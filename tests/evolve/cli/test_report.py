@@ -1,5 +1,6 @@
 """`evolve report` through the real command line."""
 
+import re
 import shlex
 import shutil
 import sqlite3
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from evolve.archive.engine import open_archive
-from evolve.config import make_settings
+from evolve.champion import FINALISTS
+from evolve.config import DEFAULT_OPERATORS, make_settings
 from evolve.loading import ProblemReference, load_problem
 from evolve.running import open_run
 from tests.support import curve
 from tests.support.command import evolve
+from tests.support.llm_server import Latency, ProgramAuthor, Seeded, ServerConfig, ServerProcess
+from tests.support.model_runs import hurried, rows, run_words, write_config
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +58,7 @@ def test_proposals_are_counted_by_operator_and_status(folder: Path) -> None:
     assert report["evaluations"] == 40
     counts = evolve("runs", "--format", "json", cwd=folder).json()[0]["proposals"]
     assert sum(row["proposals"] for row in report["proposals"]) == counts
-    assert {row["operator"] for row in report["proposals"]} <= {
-        "seed",
-        "constants",
-        "expressions",
-        "statements",
-    }
+    assert {row["operator"] for row in report["proposals"]} <= {"seed", *DEFAULT_OPERATORS}
     for row in report["proposals"]:
         statuses = [count for name, count in row.items() if name not in ("operator", "proposals")]
         assert sum(statuses) == row["proposals"]
@@ -110,6 +109,68 @@ def test_a_report_goes_to_a_file_that_is_not_there_yet(folder: Path, tmp_path: P
     assert "cannot write" in nowhere.complaint()
 
 
+def test_a_folder_has_the_report_its_pictures_and_what_repeats_the_run(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "made" / "report"
+    done = evolve("report", "small", "-o", target, cwd=folder)
+    assert done.code == 0, done.err
+    pictures = {"anytime.png", "instances.png", "lineage.png", "niches.png", "spending.png"}
+    names = {file.name for file in target.iterdir()}
+    assert names == pictures | {"report.md", "champion.py", "champion.diff", "settings.toml"}
+    text = (target / "report.md").read_text()
+    assert set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)) == pictures
+    report = evolve("report", "small", "--format", "json", cwd=folder).json()
+    assert (target / "champion.py").read_text() == report["champion"]["source"]
+    assert (target / "champion.diff").read_text() == report["champion"]["diff"]
+    for heading in ("Verdict", "The champion", "Spending", "Settings", "How to repeat it", "Versions"):
+        assert f"\n## {heading}\n" in text
+    assert f"isolation: {next(iter(report['isolation']))} (" in text
+    for rival in report["rivals"]:
+        assert f"| {rival['baseline']} | " in text
+    commands = text.split("```sh\n")[1].split("```")[0].splitlines()
+    run, digest, evaluate = (shlex.split(line, comments=True)[1:] for line in commands)
+    again = evolve(*run, "--workers", "1", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert evolve(*digest, cwd=tmp_path).out.strip() == report["digest"]
+    answer = evolve(*evaluate, "--format", "json", cwd=folder).json()
+    assert answer["score"] == report["champion"]["scores"]["test"]
+
+
+def test_a_folder_that_is_not_empty_is_kept_unless_told_otherwise(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = evolve("report", "small", "-o", tmp_path, cwd=folder)
+    assert refused.code == 2
+    assert "--force" in refused.complaint()
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+    assert evolve("report", "small", "-o", tmp_path, "--force", cwd=folder).code == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    first = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert evolve("report", "small", "-o", tmp_path, "--force", cwd=folder).code == 0
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == first, (
+        "the same archive, the same"
+    )
+    asked = evolve("report", "small", "-o", f"{tmp_path}/", "--format", "json", cwd=folder)
+    assert asked.code == 2
+    assert "report.json" in asked.complaint()
+
+
+def test_the_lineage_leads_to_the_champion(folder: Path) -> None:
+    report = evolve("report", "small", "--format", "json", cwd=folder).json()
+    steps = evolve("lineage", report["champion"]["program"], "--format", "json", cwd=folder).json()
+    assert [step["program"] for step in report["lineage"]] == [step["program"] for step in steps]
+    text = evolve("report", "small", cwd=folder).out
+    assert all(f"`{step['program'][:12]}`" in text for step in steps)
+
+
+def test_every_baseline_is_set_beside_the_champion_on_test(folder: Path) -> None:
+    report = evolve("report", "small", "--format", "json", cwd=folder).json()
+    assert [rival["baseline"] for rival in report["rivals"]] == ["line", "zero"]
+    for rival in report["rivals"]:
+        words = ("compare", curve.FOLDER, report["champion"]["program"], rival["baseline"], "--split", "test")
+        compared = evolve(*words, "--format", "json", cwd=folder).json()
+        assert rival["difference"]["ratio"] == compared["ratio"]
+        assert rival["difference"]["interval"] == compared["interval"]
+
+
 def test_an_interrupted_run_shows_its_best_program_so_far(folder: Path, tmp_path: Path) -> None:
     """The state of a run that was stopped after its last commit, before a champion was chosen."""
     database = tmp_path / "evolve.db"
@@ -148,13 +209,15 @@ def test_a_run_that_has_only_been_opened_can_be_reported_on(tmp_path: Path) -> N
     assert evolve("report", "--format", "json", cwd=tmp_path).json()["scores"] == []
 
 
-def test_a_run_that_was_gone_on_with_reports_the_best_of_those_tested(folder: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_gone_on_with_reports_the_best_of_its_finalists(folder: Path, tmp_path: Path) -> None:
+    """Whoever won before has no advantage: the champion is that of a run without a break."""
     shutil.copy(folder / "evolve.db", tmp_path)
     assert evolve("resume", "small", "--max-evaluations", "120", cwd=tmp_path).code == 0
     report = evolve("report", "small", "--format", "json", cwd=tmp_path).json()
-    rows = evolve("top", "small", "-n", "100", "--format", "json", cwd=tmp_path).json()
-    tested = [row for row in rows if row["test"] is not None]
-    assert report["champion"]["program"] == max(tested, key=lambda row: row["validation"])["program"]
+    rows = evolve("top", "small", "-n", "200", "--format", "json", cwd=tmp_path).json()
+    rows.sort(key=lambda row: (-row["train"], len(row["source"]), row["proposal"]))
+    best = max(rows[:FINALISTS], key=lambda row: row["validation"])
+    assert report["champion"]["program"] == best["program"]
     assert report["evaluations"] == 120
 
 
@@ -190,3 +253,29 @@ def test_mistakes_are_told_in_one_line(folder: Path, tmp_path: Path) -> None:
     assert nothing.code == 2
     assert "no archive" in nothing.complaint()
     assert evolve("report", "small", "--format", "csv", cwd=folder).code == 2
+
+
+@pytest.mark.slow
+def test_a_run_with_models_is_repeated_from_its_answers(tmp_path: Path) -> None:
+    """No server is there any more when the commands of the report are given."""
+    usual = ServerConfig(
+        plan=Seeded(1, latency=Latency(0.01, 0.5)), responder=ProgramAuthor(1, bad_share=0.2)
+    )
+    with ServerProcess(usual) as server:
+        config = write_config(tmp_path, server.url, "reflect_every = 8")
+        done = hurried(*run_words(config, "--max-evaluations", "24"), cwd=tmp_path)
+        assert done.code == 0, done.err
+    assert evolve("report", "m", "-o", tmp_path / "report", cwd=tmp_path).code == 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    report = evolve("report", "m", "--format", "json", cwd=tmp_path).json()
+    assert len(report["reflections"]) > 0
+    assert all(note.splitlines()[0] in text for note in report["reflections"])
+    paid = sum(row["cost_usd"] for row in rows(tmp_path) if row["cost_usd"] is not None)
+    assert sum(row["cost_usd"] for row in report["spending"]) == pytest.approx(paid)
+    assert f"Models cost {paid:.4f} USD" in text
+    commands = text.split("```sh\n")[1].split("```")[0].splitlines()
+    transcript, run, digest, _ = (shlex.split(line, comments=True)[1:] for line in commands)
+    assert evolve(*transcript, cwd=tmp_path).code == 0
+    again = evolve(*run, cwd=tmp_path, OPENAI_API_KEY="")
+    assert again.code == 0, again.err
+    assert evolve(*digest, cwd=tmp_path).out.strip() == report["digest"]

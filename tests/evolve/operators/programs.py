@@ -5,13 +5,21 @@ import textwrap
 
 from hypothesis import strategies as st
 
-from evolve.operators import constants, expressions, statements
-from evolve.operators.base import Brief, Operator, ParentProgram, Request
+from evolve.operators import constants, expressions, macros, simplify, sort_keys, statements, tuning
+from evolve.operators.base import Brief, Draft, Operator, ParentProgram, Request
 from evolve.problem import Direction, EntryPoint, Feature, Objective
 from evolve.program import Program
 from evolve.randomness import stream
 
 OPERATORS: tuple[Operator, ...] = (constants.operator, expressions.operator, statements.operator)
+"""Those that find something to change in almost every program."""
+CHOOSY: tuple[Operator, ...] = (
+    macros.operator,
+    simplify.operator,
+    sort_keys.operator,
+    tuning.operator,
+)
+"""Those that need something in particular: real constants, a rule."""
 
 RULE_BRIEF = Brief(
     problem="rule",
@@ -57,6 +65,13 @@ def priority(operation, state):
     )
     # EVOLVE-BLOCK-END
 '''
+LINEAR = """\
+def priority(operation, state):
+    slack = operation.remaining_work - operation.duration
+    if slack > state.now:
+        return 1.5 * slack - 0.25 * operation.duration
+    return 1.5 * slack + 0.5 * operation.next_queue_work / max(operation.duration, 2.0)
+"""
 PACKING = '''\
 def plan(loads, count):
     """Largest first, into the emptiest pack."""
@@ -90,7 +105,9 @@ def request(
 
 def child_of(operator: Operator, request: Request) -> str:
     """What an operator proposes."""
-    return asyncio.run(operator.propose(request))
+    made = asyncio.run(operator.propose(request))
+    assert isinstance(made, Draft)
+    return made.source
 
 
 _LEAVES = st.sampled_from(

@@ -1,6 +1,6 @@
 import pytest
 
-from evolve.operators.base import NoProposal
+from evolve.operators.base import Draft, NoProposal
 from evolve.operators.children import MAX_BLOCK_NODES, MAX_CHILDREN, MAX_EXPRESSION_NODES, Change, first_child
 from evolve.operators.sites import Syntax
 from tests.evolve.operators.programs import COMPOSITE, SHORTEST_FIRST, request
@@ -16,7 +16,7 @@ def change(
 
 def test_the_first_that_is_as_it_should_be() -> None:
     sources = iter(["def f(:", "x = 1", SHORTEST_FIRST, "# new comment\n" + SHORTEST_FIRST, GOOD])
-    assert first_child(request(SHORTEST_FIRST), lambda syntax: change(syntax, next(sources))) == GOOD
+    assert first_child(request(SHORTEST_FIRST), lambda syntax: change(syntax, next(sources))) == Draft(GOOD)
     assert not list(sources)
 
 
@@ -46,7 +46,7 @@ def test_sizes(growth: int, size: int, expression_growth: int, fits: bool) -> No
     def propose() -> str:
         return first_child(
             request(SHORTEST_FIRST), lambda syntax: change(syntax, GOOD, growth, size, expression_growth)
-        )
+        ).source
 
     if fits:
         assert propose() == GOOD

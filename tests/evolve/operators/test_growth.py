@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evolve.operators.growth import Terminal, Vocabulary, feature_terminals, operated, unit_of, vocabulary
 from evolve.operators.sites import Syntax
-from evolve.operators.syntax import name, names_read
+from evolve.operators.syntax import literal, name, names_read
 from evolve.problem import Feature
 from tests.evolve.operators.programs import PACKING, PLAIN_BRIEF, RULE_BRIEF, SHORTEST_FIRST
 
@@ -73,6 +73,59 @@ def test_sums_mostly_keep_to_one_unit() -> None:
     assert same[True] > 4 * same[False]
 
 
+def has_weight(node: ast.expr) -> bool:
+    """Whether something in it is multiplied by a constant, which may have any unit."""
+    return any(
+        isinstance(part, ast.BinOp)
+        and isinstance(part.op, ast.Mult)
+        and any(literal(side) is not None for side in (part.left, part.right))
+        for part in ast.walk(node)
+    )
+
+
+def disagreements(node: ast.expr) -> list[str]:
+    """The sums and comparisons in which two different units meet."""
+    found = []
+    for part in ast.walk(node):
+        operands: list[ast.expr] = []
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add | ast.Sub):
+            operands = [part.left, part.right]
+        elif isinstance(part, ast.Compare):
+            operands = [part.left, *part.comparators]
+        elif isinstance(part, ast.Call):
+            operands = part.args
+        units = {unit_of(one, FEATURES) for one in operands if not has_weight(one)} - {""}
+        if len(units) > 1:
+            found.append(ast.unparse(part))
+    return found
+
+
+@given(SEEDS, st.integers(1, 4))
+def test_what_differs_in_unit_meets_by_ratios_and_weights_only(seed: int, depth: int) -> None:
+    assert not disagreements(words(seed).grown(depth).node)
+
+
+def test_ratios_are_grown_for_pure_numbers() -> None:
+    left = Terminal(expression("operation.duration / max(state.now, 1.0)"), "1")
+    made = [words(seed, reals=()).combined("+", left, 0) for seed in range(200)]
+    partners = [ast.unparse(one.node) for one in made if one is not None]
+    ratios = [text for text in partners if text.count("/") == 2]
+    assert len(ratios) > 80
+    assert any("operation.remaining_work / max(operation.duration, 1.0)" in text for text in ratios)
+
+
+def test_local_names_have_the_unit_of_what_they_hold() -> None:
+    source = (
+        "def priority(operation, state):\n    slack = operation.remaining_work - operation.duration\n"
+        "    share = operation.duration / max(operation.remaining_work, 1.0)\n    return slack * share\n"
+    )
+    syntax = Syntax(source, RULE_BRIEF)
+    last = syntax.places[-1]
+    offered = vocabulary(random.Random(1), syntax, RULE_BRIEF, last.scope, last.statement)
+    units = {ast.unparse(one.node): one.unit for one in offered.reals}
+    assert units == {"slack": "time", "share": "1"}
+
+
 def test_without_features_and_names_there_are_constants_and_no_conditions() -> None:
     bare = words(1, features=False, reals=())
     assert bare.is_empty
@@ -93,7 +146,10 @@ def test_without_features_and_names_there_are_constants_and_no_conditions() -> N
         ("operation.duration if state.now > 1 else 0.0", "time"),
         ("operation.remaining_operations", "operations"),
         ("operation.duration * operation.duration", ""),
-        ("operation.duration / state.now", ""),
+        ("operation.duration / state.now", "1"),
+        ("operation.duration / max(state.now, 1.0)", "1"),
+        ("operation.duration / state.now * operation.remaining_operations", "operations"),
+        ("operation.duration / operation.remaining_operations", ""),
         ("operation.unheard_of", ""),
         ("math.exp(operation.duration)", ""),
         ("2.0", ""),

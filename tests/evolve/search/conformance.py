@@ -22,7 +22,9 @@ from evolve.randomness import stream
 from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
 
 BASELINES = ("b" * 32, "c" * 32)
-SETUP = Setup(operators={"rare": 1.0, "common": 3.0}, baselines=BASELINES)
+SETUP = Setup(baselines=BASELINES)
+OPERATOR = "anything"
+"""What made the programs is not the strategy's business."""
 LAG = 5
 
 
@@ -65,8 +67,8 @@ class Drive:
         self.verdicts: list[Verdict] = []
         self._seed = seed
         self._setup = setup
-        self._waiting = deque([Selection("seed", ())])
-        self._selectable = {*setup.baselines}
+        self._waiting = deque([Selection(())])
+        self._scores: dict[str, float] = {}
 
     def tell(self, fate: Fate) -> Verdict:
         """Tell what became of the next proposal, ask for what may then be selected, and check both."""
@@ -76,7 +78,8 @@ class Drive:
         self._check_verdict(result, verdict)
         self.verdicts.append(verdict)
         if result.program is not None and result.score is not None:
-            self._selectable.add(result.program)
+            self._scores[result.program] = result.score
+        self._check_elites(verdict)
         for asked in range(1, LAG + 1) if number == 0 else (number + LAG,):
             self._ask(asked)
         return verdict
@@ -94,7 +97,7 @@ class Drive:
         other.selections = list(self.selections)
         other.verdicts = list(self.verdicts)
         other._waiting = deque(self._waiting)
-        other._selectable = {*self._selectable}
+        other._scores = dict(self._scores)
         return other
 
     def _ask(self, number: int) -> None:
@@ -104,11 +107,20 @@ class Drive:
         self._waiting.append(selection)
 
     def _check_selection(self, selection: Selection) -> None:
-        assert selection.operator in self._setup.operators
         assert selection.parents, "a selection needs a parent"
-        strangers = {*selection.parents, *selection.inspirations} - self._selectable
+        strangers = {*selection.parents, *selection.inspirations} - {*self._scores, *self._setup.baselines}
         assert not strangers, "selected what is no baseline and never had a score"
         assert _through_json(selection) == selection, "the context has to be the same after JSON"
+
+    def _check_elites(self, verdict: Verdict) -> None:
+        before = state_text(self.strategy)
+        elites = self.strategy.elites()
+        assert state_text(self.strategy) == before, "a look at the elites changed the state"
+        assert len({*elites}) == len(elites)
+        assert {*elites} <= {*self._scores}, "an elite that never had a score"
+        scores = [self._scores[one] for one in elites]
+        assert scores == sorted(scores, reverse=True), "the best elite comes first"
+        assert elites or verdict.meaning is not Meaning.ACCEPTED, "accepted, and no population has it"
 
     def _check_verdict(self, result: Result, verdict: Verdict) -> None:
         assert (verdict.meaning is Meaning.FAILED) == (result.score is None)
@@ -121,19 +133,21 @@ def state_text(strategy: Strategy) -> str:
     return json.dumps(strategy.state(), allow_nan=False)
 
 
-def seen(drive: Drive) -> tuple[list[Selection], list[Verdict], str]:
+def seen(drive: Drive) -> tuple[list[Selection], list[Verdict], tuple[str, ...], str]:
     """All that a drive has shown of its strategy."""
-    return drive.selections, drive.verdicts, state_text(drive.strategy)
+    return drive.selections, drive.verdicts, drive.strategy.elites(), state_text(drive.strategy)
 
 
 def _result(number: int, selection: Selection, fate: Fate) -> Result:
     if not fate.new:
-        return Result(number, selection)
+        return Result(number=number, selection=selection, operator=OPERATOR, status="duplicate")
     scores = fate.scores or ()
     return Result(
         number=number,
         selection=selection,
+        operator=OPERATOR,
         program=f"{number:032x}",
+        status="ok" if scores else "crashed",
         score=sum(scores) / len(scores) if scores else None,
         scores=scores,
         size=fate.size,
@@ -240,14 +254,24 @@ class StrategyConformance:
         one, other = (Drive(kind.start(SETUP), seed=seed).tell_all(fates) for seed in (1, 2))
         assert one.selections != other.selections
 
-    def test_all_operators_are_used_and_no_other(self, kind: type[Strategy]) -> None:
-        drive = Drive(kind.start(SETUP)).tell_all([scored(_wave(number)) for number in range(300)])
-        assert {one.operator for one in drive.selections} == {*SETUP.operators}
+    @pytest.mark.parametrize("context", ["none", "of another proposal"])
+    def test_is_told_of_proposals_that_it_was_not_asked_for(self, kind: type[Strategy], context: str) -> None:
+        drive = Drive(kind.start(SETUP)).tell_all([scored(_wave(number)) for number in range(20)])
+        best = 100.0
+        for number in range(1000, 1020):
+            known = {} if context == "none" else drive.selections[number - 1000].context
+            selection = _through_json(Selection(BASELINES[:1], context=known))
+            best += 1.0
+            verdict = drive.strategy.tell(_result(number, selection, scored(best)))
+            assert verdict.meaning is Meaning.ACCEPTED
+            assert drive.strategy.elites()[0] == f"{number:032x}"
 
-    def test_order_of_the_operators_means_nothing(self, kind: type[Strategy]) -> None:
-        """It is no part of a run's fingerprint, so it must not change the run."""
-        turned = Setup(dict(reversed(SETUP.operators.items())), BASELINES)
-        fates = [scored(_wave(number)) for number in range(50)]
-        one = Drive(kind.start(SETUP)).tell_all(fates)
-        other = Drive(kind.start(turned), setup=turned).tell_all(fates)
-        assert seen(one) == seen(other)
+    def test_best_program_is_the_first_elite(self, kind: type[Strategy]) -> None:
+        drive = Drive(kind.start(SETUP))
+        assert drive.strategy.elites() == ()
+        best = 0.0
+        for number in range(300):
+            drive.tell(scored(_wave(number)))
+            if _wave(number) > best:
+                best, champion = _wave(number), f"{number:032x}"
+            assert drive.strategy.elites()[0] == champion

@@ -27,3 +27,8 @@ def test_only_a_better_score_is_accepted() -> None:
         Meaning.ACCEPTED,
     ]
     assert [verdict.improvement for verdict in verdicts] == [0.0, 0.0, 0.5, 0.0, 0.0, 0.5]
+
+
+def test_only_the_best_program_is_an_elite() -> None:
+    drive = Drive(BestOfN.start(SETUP)).tell_all([scored(1.0), scored(3.0), scored(3.0), scored(2.0)])
+    assert drive.strategy.elites() == ("0" * 31 + "1",)

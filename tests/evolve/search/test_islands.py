@@ -114,8 +114,11 @@ def test_twin_is_wanted_only_where_it_is_shorter() -> None:
 def test_programs_without_scores_on_instances_are_no_twins(context: dict[str, Any]) -> None:
     islands = Islands.start(SETUP)
     for number, score in enumerate((1.0, 2.0)):
-        selection = Selection("rare", BASELINES[:1], context=context)
-        islands.tell(Result(number, selection, program=f"{number:032x}", score=score))
+        selection = Selection(BASELINES[:1], context=context)
+        program = f"{number:032x}"
+        islands.tell(
+            Result(number=number, selection=selection, operator="external", program=program, score=score)
+        )
     assert len(_members(islands)[1]) == 2
 
 
@@ -126,3 +129,11 @@ def test_better_members_become_parents_more_often() -> None:
     parents = [islands.ask(number, random.Random(number)).parents[0] for number in range(3000)]
     better = sum(ranks[parent] < CAPACITY // 2 for parent in parents)
     assert better / len(parents) == pytest.approx(1 - 0.5**3, abs=0.05)
+
+
+def test_elites_are_the_best_of_each_island() -> None:
+    islands, drive = _start()
+    drive.tell(scored(1.0))
+    assert islands.elites() == ("0" * 32,)
+    drive.tell_all([scored(2.0), scored(4.0), scored(3.0), FAILED, scored(1.5)])
+    assert [int(one, 16) for one in islands.elites()] == [2, 3, 1]

@@ -1,0 +1,300 @@
+"""Which operator and which model work on which parents: the strategy and the chooser under one roof.
+
+Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. Three
+occasions go before that, each decided from what has been told so far and from nothing else:
+
+1. A new direction, when `direction_after` commits have brought no better program. Its parents are the elites,
+   its model the strong one. The count then starts anew; with each further direction in a row the patience
+   doubles, at most `MAX_DOUBLINGS` times, until a better program ends the row. A search that directions do
+   not help spends less and less on them.
+2. A reflection, when `reflect_every` proposals have been committed since the last; parents and model alike.
+3. A repair of a program that a model wrote and that failed when it was run. It goes back once, to the model
+   that wrote it, with the program that it was made from as inspiration. What comes of it is told to the
+   strategy in the place of the one that failed, and to the chooser as a further pull of the same arm, beside
+   the first parent's score: an arm that needs repairs pays for them, and earns what they save. Failures of
+   operators without a model are not repaired, for nothing was spent on them and no idea is lost; nor are
+   programs from outside, whose makers are told the reason themselves.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import msgspec
+
+from evolve.errors import unknown
+from evolve.operators.base import Role
+from evolve.problem import Status
+from evolve.search.arms import Chooser, Plan, PlannedOperator, Pull, arms_of, draw
+from evolve.search.bandit import Bandit
+from evolve.search.base import Result, Selection, Setup, Strategy, Verdict
+from evolve.search.weights import Weights
+
+__all__ = ["Choice", "Plan", "PlannedOperator", "Steering"]
+
+CHOOSERS: dict[str, type[Chooser]] = {"weights": Weights, "bandit": Bandit}
+
+FAILURES = frozenset(
+    status.value
+    for status in (
+        Status.INVALID,
+        Status.CRASHED,
+        Status.TIMEOUT,
+        Status.OUT_OF_MEMORY,
+        Status.OUTPUT_LIMIT,
+    )
+)
+"""What a program is repaired from."""
+REPAIRS_WAITING = 4
+"""Failed programs that are kept for repair; the oldest gives way to a new one."""
+ELITES = 4
+"""Parents of a new direction, and of a reflection."""
+MAX_DOUBLINGS = 3
+"""How often the patience before a new direction doubles."""
+OUTSIDE_SPREAD = 60
+"""Somebody outside is given a selection as one of the next so many proposals would get it."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """How a proposal is to be made."""
+
+    operator: str
+    model: str | None
+    """None where the operator needs none."""
+    selection: Selection
+
+
+class _Pending(msgspec.Struct, frozen=True, array_like=True):
+    """A proposal that was selected here and has not been told yet."""
+
+    number: int
+    arm: int | None
+    """None for a new direction or a reflection."""
+    repairs: bool = False
+    parent_score: float | None = None
+    """Of a repair: the score of the parent of the program that failed."""
+
+
+class _Failed(msgspec.Struct, frozen=True, array_like=True):
+    """A program that waits for its repair."""
+
+    program: str
+    model: str
+    parents: tuple[str, ...]
+    context: dict[str, Any]
+    arm: int | None
+    parent_score: float | None
+
+
+class _Memory(msgspec.Struct):
+    """What steering itself remembers; everything beside the strategy and the chooser."""
+
+    pending: list[_Pending] = []
+    """In the order of their numbers; as many as proposals are in flight."""
+    failed: list[_Failed] = []
+    best: float | None = None
+    last: int = 0
+    """The highest number seen."""
+    stagnant: int = 0
+    """Commits since the last better program or the last direction."""
+    directions: int = 0
+    """Directions in a row without a better program."""
+    unreflected: int = 0
+    """Commits since the last reflection."""
+
+
+class Steering:
+    """Decides on each proposal. A controller talks to this, and to the strategy through it only.
+
+    Like a strategy it is asked and told in the order of the proposals' numbers, and all that it does follows
+    from its state, the results told and the random streams given.
+    """
+
+    def __init__(
+        self, strategy: Strategy, setup: Setup, plan: Plan, chooser: Chooser, memory: _Memory
+    ) -> None:
+        self._strategy = strategy
+        self._setup = setup
+        self._plan = plan
+        self._chooser = chooser
+        self._memory = memory
+        self._arms = arms_of(plan)
+        self._all = range(len(self._arms))
+        self._plain = [index for index, arm in enumerate(self._arms) if not arm.crosses]
+        self._occasions = {role: self._able(role) for role in (Role.REPAIR, Role.DIRECTION, Role.REFLECTION)}
+
+    @classmethod
+    def start(cls, kind: type[Strategy], setup: Setup, plan: Plan) -> Self:
+        """A new search with a strategy of that kind.
+
+        Raises:
+            UserError: An operator needs a model and there is none, or the chooser does not exist.
+        """
+        return cls(kind.start(setup), setup, plan, _chooser(plan).start(arms_of(plan)), _Memory())
+
+    @classmethod
+    def restore(cls, kind: type[Strategy], setup: Setup, plan: Plan, state: Mapping[str, Any]) -> Self:
+        """The search whose `state` this was; from here on it behaves as that one would have.
+
+        Raises:
+            UserError: As at the start.
+        """
+        chooser = _chooser(plan).restore(arms_of(plan), state["chooser"])
+        memory = msgspec.convert(state["steering"], _Memory)
+        return cls(kind.restore(setup, state["strategy"]), setup, plan, chooser, memory)
+
+    def state(self) -> dict[str, Any]:
+        """All that it remembers, as JSON data: bounded by the strategy, the arms and what is in flight."""
+        return {
+            "strategy": self._strategy.state(),
+            "chooser": self._chooser.state(),
+            "steering": msgspec.to_builtins(self._memory),
+        }
+
+    @property
+    def has_operators(self) -> bool:
+        """Whether there is anything to choose from; without it every program comes from outside."""
+        return bool(self._arms)
+
+    def select(self, number: int, random: random.Random) -> Choice:
+        """How proposal `number` is to be made. All randomness comes from `random`."""
+        memory = self._memory
+        memory.last = max(memory.last, number)
+        if self._direction_is_due():
+            memory.stagnant = 0
+            memory.directions += 1
+            return self._from_elites(Role.DIRECTION, number, random)
+        if self._occasions[Role.REFLECTION] and 0 < self._plan.reflect_every <= memory.unreflected:
+            memory.unreflected = 0
+            return self._from_elites(Role.REFLECTION, number, random)
+        if memory.failed:
+            return self._repair(memory.failed.pop(0), number, random)
+        return self._everyday(number, random)
+
+    def outside(self, random: random.Random) -> Selection:
+        """Parents and context for somebody outside. Changes nothing: it may be asked of a restored copy."""
+        copy = type(self._strategy).restore(self._setup, self._strategy.state())
+        return copy.ask(self._memory.last + 1 + random.randrange(OUTSIDE_SPREAD), random)
+
+    def tell(self, result: Result) -> Verdict:
+        """Learn what became of a proposal, made here or outside; what it meant to the strategy."""
+        pending = self._settle(result.number)
+        self._remember(result)
+        arm = None if pending is None else pending.arm
+        parent_score = (
+            pending.parent_score if pending is not None and pending.repairs else result.parent_score
+        )
+        self._chooser.tell(
+            Pull(arm=arm, score=result.score, parent_score=parent_score, cost_usd=result.cost_usd)
+        )
+        if pending is not None and self._is_repairable(result, pending):
+            self._queue(result, arm)
+        return self._strategy.tell(result)
+
+    # Selections.
+
+    def _everyday(self, number: int, random: random.Random) -> Choice:
+        selection = self._strategy.ask(number, random)
+        index = self._chooser.choose(random, self._all)
+        if self._arms[index].crosses:
+            near = (*self._strategy.elites(), *selection.inspirations)
+            mates = _others(near, selection.parents) or _others(self._setup.baselines, selection.parents)
+            if mates:
+                selection = _crossed(selection, random.choice(mates))
+            elif self._plain:
+                index = self._chooser.choose(random, self._plain)
+        self._chooser.begin(index)
+        self._memory.pending.append(_Pending(number, index))
+        return Choice(self._arms[index].operator, self._arms[index].model, selection)
+
+    def _from_elites(self, role: Role, number: int, random: random.Random) -> Choice:
+        """A selection with the best of several niches; its child goes where the strategy's own would."""
+        selection = self._strategy.ask(number, random)
+        parents = self._strategy.elites()[:ELITES] or selection.parents
+        others = _others(selection.inspirations, parents)
+        selection = Selection(parents, others, selection.context)
+        operator = self._drawn(role, random)
+        self._memory.pending.append(_Pending(number, None))
+        return Choice(operator.name, self._strong_model(random) if operator.needs_model else None, selection)
+
+    def _repair(self, failed: _Failed, number: int, random: random.Random) -> Choice:
+        operator = self._drawn(Role.REPAIR, random)
+        if failed.arm is not None:
+            self._chooser.begin(failed.arm)
+        pending = _Pending(number, failed.arm, repairs=True, parent_score=failed.parent_score)
+        self._memory.pending.append(pending)
+        selection = Selection((failed.program,), failed.parents, failed.context)
+        return Choice(operator.name, failed.model if operator.needs_model else None, selection)
+
+    def _direction_is_due(self) -> bool:
+        patience = self._plan.direction_after << min(self._memory.directions, MAX_DOUBLINGS)
+        return bool(self._occasions[Role.DIRECTION]) and 0 < patience <= self._memory.stagnant
+
+    def _able(self, role: Role) -> Sequence[PlannedOperator]:
+        """The operators of a role that have what they need."""
+        has_models = bool(self._plan.everyday_models)
+        return [one for one in self._plan.of_role(role) if has_models or not one.needs_model]
+
+    def _drawn(self, role: Role, random: random.Random) -> PlannedOperator:
+        able = self._occasions[role]
+        return able[0] if len(able) == 1 else random.choices(able, [one.weight for one in able])[0]
+
+    def _strong_model(self, random: random.Random) -> str:
+        return self._plan.strong_model or draw(random, self._plan.models)
+
+    # Results.
+
+    def _settle(self, number: int) -> _Pending | None:
+        """What was selected under a number, now no longer pending; None for what came from elsewhere."""
+        pending = self._memory.pending
+        index = next((place for place, one in enumerate(pending) if one.number == number), None)
+        return None if index is None else pending.pop(index)
+
+    def _remember(self, result: Result) -> None:
+        memory = self._memory
+        memory.last = max(memory.last, result.number)
+        memory.unreflected += 1
+        if result.score is not None and (memory.best is None or result.score > memory.best):
+            memory.best = result.score
+            memory.stagnant = memory.directions = 0
+        else:
+            memory.stagnant += 1
+
+    def _is_repairable(self, result: Result, pending: _Pending) -> bool:
+        return (
+            bool(self._occasions[Role.REPAIR])
+            and not pending.repairs
+            and result.program is not None
+            and result.model is not None
+            and result.status in FAILURES
+        )
+
+    def _queue(self, result: Result, arm: int | None) -> None:
+        """Keep a failed program for its repair; of the waiting ones the oldest gives way."""
+        assert result.program is not None
+        assert result.model is not None
+        selection = result.selection
+        waiting = self._memory.failed
+        waiting.append(
+            _Failed(
+                result.program, result.model, selection.parents, selection.context, arm, result.parent_score
+            )
+        )
+        del waiting[:-REPAIRS_WAITING]
+
+
+def _chooser(plan: Plan) -> type[Chooser]:
+    if plan.choice not in CHOOSERS:
+        raise unknown("choice", plan.choice, CHOOSERS)
+    return CHOOSERS[plan.choice]
+
+
+def _others(programs: Sequence[str], but: Sequence[str]) -> tuple[str, ...]:
+    """The programs without some, and without repetition."""
+    return tuple(one for one in dict.fromkeys(programs) if one not in but)
+
+
+def _crossed(selection: Selection, mate: str) -> Selection:
+    """The selection with a second parent."""
+    parents = (selection.parents[0], mate)
+    return Selection(parents, _others(selection.inspirations, parents), selection.context)

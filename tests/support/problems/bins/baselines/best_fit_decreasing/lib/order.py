@@ -1,0 +1,2 @@
+def decreasing(sizes: list[int]) -> list[int]:
+    return sorted(range(len(sizes)), key=lambda item: -sizes[item])
