@@ -8,6 +8,7 @@ import numpy as np
 
 from evaluators.moe.bound import balancedness_bound
 from evaluators.moe.history import read_load_history
+from evaluators.moe.published import leaderboard_quality
 from evaluators.moe.replay import diagnosis, replay
 from evolve.problem import (
     Candidate,
@@ -89,7 +90,12 @@ class MoeExpertPlacement(Problem[Workload]):
         return Outcome(
             instance=instance.name,
             value=gpu,
-            metrics={"balancedness_gpu": gpu, "balancedness_expert": expert},
+            metrics={
+                "balancedness_gpu": gpu,
+                "balancedness_expert": expert,
+                "rebalances": float(len(rebalances)),
+                "published_score": leaderboard_quality(gpu),
+            },
             feedback=diagnosis(loads, deployment, rebalances),
         )
 

@@ -153,6 +153,69 @@ _TEST_CASES = (
         ),
         Deployment(num_replicas=16, num_groups=2, num_nodes=2, num_gpus=8),
     ),
+    _Case(
+        # As many layers as the largest published model has, and few windows.
+        LoadModel(
+            layers=58,
+            experts=64,
+            windows=6,
+            tokens=300_000,
+            skew=1.1,
+            drift=0.4,
+            persistence=0.9,
+            burst=0.25,
+            shifts=1,
+            idle=0.05,
+        ),
+        Deployment(num_replicas=320, num_groups=8, num_nodes=4, num_gpus=32),
+    ),
+    _Case(
+        # Hardly more slots than experts.
+        LoadModel(
+            layers=12,
+            experts=128,
+            windows=12,
+            tokens=400_000,
+            skew=1.0,
+            drift=0.35,
+            persistence=0.95,
+            burst=0.2,
+            shifts=2,
+            idle=0.1,
+        ),
+        Deployment(num_replicas=144, num_groups=16, num_nodes=4, num_gpus=16),
+    ),
+    _Case(
+        # Two slots on a GPU, and one node.
+        LoadModel(
+            layers=20,
+            experts=24,
+            windows=12,
+            tokens=60_000,
+            popularity=Popularity.ZIPF,
+            skew=1.1,
+            drift=0.3,
+            persistence=0.92,
+            burst=0.3,
+            shifts=3,
+        ),
+        Deployment(num_replicas=32, num_groups=3, num_nodes=1, num_gpus=16),
+    ),
+    _Case(
+        # Many windows of quick drift and no shift.
+        LoadModel(
+            layers=8,
+            experts=96,
+            windows=24,
+            tokens=150_000,
+            skew=1.3,
+            drift=0.6,
+            persistence=0.8,
+            burst=0.3,
+            idle=0.15,
+        ),
+        Deployment(num_replicas=128, num_groups=8, num_nodes=8, num_gpus=32),
+    ),
 )
 
 _FIRST_SEED = {Split.TRAIN: 1000, Split.VALIDATION: 2000, Split.TEST: 3000}
