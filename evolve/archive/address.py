@@ -17,7 +17,7 @@ def parse_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UserError(f"'{shown(url)}' is not the URL of an archive; {_expected(url)}") from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise UserError(f"no driver for '{parsed.drivername}'; sqlite and postgresql are known")
@@ -31,7 +31,7 @@ def parse_url(url: str) -> URL:
 def _expected(url: str) -> str:
     if url.lower().startswith("postgres"):
         return "a server is given as postgresql://user@host/database"
-    return f"a file is given as sqlite:///{url or 'evolve.db'}"
+    return f"a file is given as sqlite:///{shown(url) or 'evolve.db'}"
 
 
 def check_file(url: URL, *, create: bool) -> None:

@@ -162,7 +162,7 @@ def asked(folder: Path, proposals: int, latency: float) -> Asked:
             [*words, str(proposals), str(IN_FLIGHT)],
             cwd=ROOT,
             env={**os.environ, **KEYS},
-            preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]}),
+            preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]}),  # noqa: PLW1509 - no threads here
         )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -179,7 +179,7 @@ def asked(folder: Path, proposals: int, latency: float) -> Asked:
 
 
 def test_64_requests_in_flight_on_one_core(tmp_path: Path) -> None:
-    """Checked is CPU time; the rate is printed beside its limit, since other work on the machine lowers it."""
+    """Checked is CPU time; the rate is printed beside its limit, for other work on the machine lowers it."""
     few, many = asked(tmp_path, 32, LATENCY_S), asked(tmp_path, 320, LATENCY_S)
     fast = asked(tmp_path, 640, 0.2)
     ms = 1000 * (many.cpu_seconds - few.cpu_seconds) / (many.calls - few.calls)
@@ -191,8 +191,8 @@ def test_64_requests_in_flight_on_one_core(tmp_path: Path) -> None:
         f"\n64 in flight on one core, latency {LATENCY_S:g} s: {ms:.1f} CPU ms a call, {rate:.1f} calls/s,"
         f" {rate / bound:.1%} of the {bound:g} that the latency allows; most at the same time"
         f" {many.most_in_flight}; the machine's load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-        f"\nlatency 0.2 s: {ms_fast:.1f} CPU ms a call, {rate_fast:.1f} calls/s of {IN_FLIGHT / 0.2:g} that the"
-        f" latency and {1000 / ms_fast:.0f} that the core allows"
+        f"\nlatency 0.2 s: {ms_fast:.1f} CPU ms a call, {rate_fast:.1f} calls/s of {IN_FLIGHT / 0.2:g} that"
+        f" the latency and {1000 / ms_fast:.0f} that the core allows"
     )
     assert many.most_in_flight == IN_FLIGHT
     assert ms * bound < 500, "half a core is enough for them"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,18 @@ def arguments(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "evolve", *map(str, words)]
 
 
-def evolve(*words: str | Path, cwd: Path, timeout: float = 120.0, **changes: str) -> Finished:
-    """Run `evolve` with these words and wait for its end."""
+def evolve(
+    *words: str | Path,
+    cwd: Path,
+    timeout: float = 120.0,
+    also: Mapping[str, str] | None = None,
+    **changes: str,
+) -> Finished:
+    """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment."""
     done = subprocess.run(
         arguments(*words),
         cwd=cwd,
-        env=environment(**changes),
+        env=environment(**(dict(also or {}) | changes)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

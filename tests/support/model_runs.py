@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -66,9 +66,15 @@ def run_words(config: Path, *words: str | Path, models: Sequence[str] = (MODEL,)
     return [str(word) for word in given]
 
 
-def hurried(*words: str | Path, cwd: Path, timeout: float = 90.0, **changes: str) -> Finished:
+def hurried(
+    *words: str | Path,
+    cwd: Path,
+    timeout: float = 90.0,
+    also: Mapping[str, str] | None = None,
+    **changes: str,
+) -> Finished:
     """Run `evolve` with short waits and wait for its end."""
-    with started(*words, cwd=cwd, **changes) as process:
+    with started(*words, cwd=cwd, **(dict(also or {}) | changes)) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         finally:
@@ -117,7 +123,7 @@ def digest(folder: Path, run: str = "m") -> str:
 
 def replays(folder: Path, run: str = "m") -> bool:
     """Whether the run comes out the same from its record, without keys."""
-    done = evolve("replay", run, "--format", "json", cwd=folder, **dict.fromkeys(KEYS, ""))
+    done = evolve("replay", run, "--format", "json", cwd=folder, also=dict.fromkeys(KEYS, ""))
     assert done.code in (0, 1), done.err
     return bool(done.json()["identical"])
 

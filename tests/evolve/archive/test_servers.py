@@ -132,7 +132,7 @@ def test_server_that_goes_away_is_told_in_words(postgres: Server) -> None:
             with postgres.connect() as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                    [url.rpartition("/")[2].partition("?")[0]],
+                    [url.partition("@/")[2].partition("?")[0]],
                 )
             list_runs(connection)
         with archive.reading() as connection:

@@ -89,10 +89,10 @@ def test_told_programs_are_taken_in_by_the_order_of_their_tickets(archive: Archi
         told(archive, ticket, f"program of {ticket.token}")
     for expected, number in (("two", 5), ("three", 6)):
         with archive.writing() as connection:
-            ticket = first_told(connection, search.run.id)
-            assert ticket is not None
-            assert ticket.token == expected
-            assign_proposal(connection, ticket.id, number)
+            first = first_told(connection, search.run.id)
+            assert first is not None
+            assert first.token == expected
+            assign_proposal(connection, first.id, number)
     with archive.reading() as connection:
         assert first_told(connection, search.run.id) is None
         assert told_source(connection, search.run.id, 5) == "program of two"
