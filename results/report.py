@@ -17,7 +17,7 @@ from evolve.archive.history import EVALUATED, EXTERNAL, NOTE, WAITING
 from evolve.archive.models import Evaluation, Program, Proposal
 from evolve.archive.reading import RankedProgram, top_programs
 from evolve.archive.records import RunRecord, ScoredEvaluation
-from evolve.config import DEFAULT_EVALUATIONS, Resources
+from evolve.config import DEFAULT_EVALUATIONS, Budget, Resources
 from evolve.loading import LoadedProblem, ProblemReference
 from evolve.problem import Direction, Split, Status
 from evolve.program import diff
@@ -298,14 +298,14 @@ def _commands(
         for split, paths in reference.instance_files.items()
         for file in paths
     ]
-    budget = run.settings["budget"]
-    limit = (budget["max_evaluations"] or DEFAULT_EVALUATIONS) if repeatable else max(1, evaluations)
+    budget = msgspec.convert(run.settings["budget"], Budget)
+    limit = (budget.max_evaluations or DEFAULT_EVALUATIONS) if repeatable else max(1, evaluations)
     settings, source = (
         shlex.quote(str(PurePath(folder or "") / file)) for file in (SETTINGS_FILE, CHAMPION_FILE)
     )
     options = [f"--config {settings}", f"--max-evaluations {limit}", *files]
-    if repeatable and budget["target"] is not None:
-        options.append(f"--target {budget['target']!r}")
+    if repeatable and budget.target is not None:
+        options.append(f"--target {budget.target!r}")
     again = "--archive sqlite:///again.db"
     name = shlex.quote(run.name)
     commands = []
