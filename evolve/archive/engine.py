@@ -24,6 +24,8 @@ from evolve.errors import ArchiveError, UserError
 
 BUSY_TIMEOUT_MS = 20_000
 """How long to wait for another process that holds an archive locked."""
+READER_CACHE_KIB = 65_536
+"""How much of an SQLite archive a reader keeps at most: questions come back to the same pages."""
 CONNECT_TIMEOUT_S = 10
 """How long to wait for a server."""
 DEFAULT_NAME = "sqlite:///evolve.db"
@@ -216,6 +218,7 @@ def _prepare_sqlite(engine: Engine, *, read_only: bool, busy_timeout_ms: int) ->
         connection.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
         connection.execute("PRAGMA foreign_keys = ON")
         if read_only:
+            connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
             connection.execute("PRAGMA query_only = ON")
             forbid_writing(connection)
         else:

@@ -37,15 +37,16 @@ FROM (
             proposal.model,
             proposal.seconds,
             evaluation.score,
-            (
-                SELECT sum(llm_call.cost_usd)
-                FROM llm_call
-                WHERE llm_call.run_id = proposal.run_id AND llm_call.proposal = proposal.number
-            ) AS cost_usd
+            paid.cost_usd
         FROM proposal
         LEFT JOIN evaluation
             ON evaluation.program_id = proposal.program_id
             AND evaluation.split = 'train' AND evaluation.status = 'ok'
+        LEFT JOIN (
+            SELECT run_id, proposal, sum(cost_usd) AS cost_usd
+            FROM llm_call
+            GROUP BY run_id, proposal
+        ) AS paid ON paid.run_id = proposal.run_id AND paid.proposal = proposal.number
         WHERE proposal.status <> 'selected'
     ) AS spent
     WINDOW earlier AS (

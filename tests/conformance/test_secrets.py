@@ -23,7 +23,10 @@ from tests.support.llm_server import (
 from tests.support.model_runs import CLAUDE, MODEL, hurried, rows, run_words, started, write_config
 from tests.support.processes import tree
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 IN_ENVIRONMENT = "sk-planted-environment-0123456789"
 IN_FILE = "sk-ant-planted-file-9876543210"

@@ -62,7 +62,7 @@ def write_config(folder: Path, url: str, *lines: str, **endpoint: float) -> Path
 def run_words(config: Path, *words: str | Path, models: Sequence[str] = (MODEL,)) -> list[str]:
     """The words of `evolve run` on the problem `curve`, in the run `m`."""
     chosen = [word for model in models for word in ("--model", model)]
-    given = ["run", curve.FOLDER, "--name", "m", "--workers", "2", "--config", config, *chosen, *words]
+    given = ["run", curve.FOLDER, "--name", "m", "--workers", "1", "--config", config, *chosen, *words]
     return [str(word) for word in given]
 
 

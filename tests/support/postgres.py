@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests: made in a temporary folder, run by an unprivileged user, removed."""
 
+import ctypes
 import itertools
 import os
 import pwd
@@ -168,6 +169,7 @@ def _started(folder: Path, owner: pwd.struct_passwd, *, durable: bool) -> Iterat
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - it calls the kernel and nothing else
             **_identity(owner),
         )
     try:
@@ -179,6 +181,15 @@ def _started(folder: Path, owner: pwd.struct_passwd, *, durable: bool) -> Iterat
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)  # ends connections, then itself
         process.wait(timeout=60)
+
+
+_PRCTL = ctypes.CDLL(None).prctl
+_DEATH_SIGNAL = 1
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the server when the tests are killed, however that happens."""
+    _PRCTL(_DEATH_SIGNAL, signal.SIGQUIT)
 
 
 def _wait_for(server: Server, process: "subprocess.Popen[bytes]") -> None:

@@ -1,5 +1,7 @@
 """Proposals for people, agents and scripts: tickets, and what becomes of what is told."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -14,10 +16,15 @@ from typing import Any
 
 import pytest
 
+from evolve.archive.engine import open_archive
+from evolve.cli import main
+from evolve.config import Budget, Course, Resources, Settings
+from evolve.running import open_run
 from tests.support import bins, curve
 from tests.support.command import Finished, arguments, environment, evolve
 from tests.support.model_runs import check_evaluated_once, digest, replays, rows
 from tests.support.processes import wait_until
+from tests.support.searches import load_curve
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = "def answer(x: float) -> float:\n    # EVOLVE-BLOCK-START\n    return {}\n    # EVOLVE-BLOCK-END\n"
@@ -48,8 +55,27 @@ def folder(begun: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def here(folder: Path, *words: str | Path) -> Finished:
+    """The command line in this process: what takes longest is starting another one."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main([str(word) for word in words])
+    assert isinstance(ended.value.code, int)
+    return Finished(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def search(folder: Path, *words: str | Path) -> Finished:
+    """`run` or `resume` in this process."""
+    return here(folder, *words, "--workers", "1")
+
+
 def ask(folder: Path, *words: str, run: str = "agents") -> list[dict[str, Any]]:
-    done = evolve("ask", run, "--format", "json", *words, cwd=folder)
+    done = here(folder, "ask", run, "--format", "json", *words)
     assert done.code == 0, done.err
     found: list[dict[str, Any]] = done.json()
     return found
@@ -58,7 +84,7 @@ def ask(folder: Path, *words: str, run: str = "agents") -> list[dict[str, Any]]:
 def tell(folder: Path, ticket: str, expression: str, *words: str, run: str = "agents") -> Finished:
     path = folder / f"{ticket}.py"
     path.write_text(SOURCE.format(expression))
-    return evolve("tell", run, ticket, path, "--format", "json", *words, cwd=folder)
+    return here(folder, "tell", run, ticket, path, "--format", "json", "--workers", "1", *words)
 
 
 def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
@@ -126,7 +152,7 @@ def test_what_is_refused_leaves_the_ticket_open(folder: Path, text: str, complai
     (asked,) = ask(folder)
     (folder / "bad.py").write_text(text)
     words = ("tell", "agents", asked["ticket"], folder / "bad.py")
-    done = evolve(*words, cwd=folder)
+    done = here(folder, *words)
     assert done.code == 1
     assert done.out.startswith("rejected: ")
     assert complaint in done.out
@@ -137,7 +163,7 @@ def test_what_is_refused_leaves_the_ticket_open(folder: Path, text: str, complai
 def test_a_failing_program_is_committed_and_says_what_happened(folder: Path) -> None:
     (asked,) = ask(folder)
     (folder / "bad.py").write_text(SOURCE.format("1 / 0"))
-    done = evolve("tell", "agents", asked["ticket"], folder / "bad.py", cwd=folder)
+    done = here(folder, "tell", "agents", asked["ticket"], folder / "bad.py", "--workers", "1")
     assert done.code == 0
     assert done.out.startswith("proposal 1: failed: crashed on x1")
     assert "ZeroDivisionError" in done.out
@@ -157,11 +183,11 @@ def test_tickets_expire_and_what_was_told_in_time_stays_told(folder: Path) -> No
 
 
 def test_mistakes_are_told_apart(folder: Path) -> None:
-    refused = evolve("tell", "agents", "no-such-ticket", curve.FOLDER / "seed.py", cwd=folder)
+    refused = here(folder, "tell", "agents", "no-such-ticket", curve.FOLDER / "seed.py")
     assert refused.code == 2
     assert "no ticket no-such-ticket" in refused.complaint()
     begin = ("run", curve.FOLDER, "--operators", "external", "--name", "others", "--seed", "2")
-    assert evolve(*begin, cwd=folder).code == 0
+    assert search(folder, *begin).code == 0
     (asked,) = ask(folder, run="others")
     refused = tell(folder, asked["ticket"], "x + 7.5")
     assert refused.code == 2
@@ -173,21 +199,20 @@ def test_mistakes_are_told_apart(folder: Path) -> None:
         (("ask", "agnets"), "agents"),
         (("tell", "agents", asked["ticket"], str(folder / "missing.py")), "missing.py"),
     ):
-        refused = evolve(*words, cwd=folder)
+        refused = here(folder, *words)
         assert refused.code == 2, words
         assert complaint in refused.complaint()
 
 
 def test_a_run_that_has_not_begun_has_nothing_to_ask_for(tmp_path: Path) -> None:
-    process = start(tmp_path, "run", curve.FOLDER, "--operators", "external", "--name", "new")
-    wait_until(lambda: bool(rows(tmp_path, "SELECT 1 FROM run WHERE name = 'new'")), 30, "the run's row")
-    process.kill()
-    process.communicate()
-    if committed(tmp_path) >= 0:
-        pytest.skip("it began in the moment between")
-    refused = evolve("ask", "new", cwd=tmp_path)
-    assert refused.code == 2
-    assert "committed nothing yet" in refused.complaint()
+    archive = open_archive(f"sqlite:///{tmp_path / 'evolve.db'}")
+    course = Course(operators={"external": 1.0})
+    open_run(archive, load_curve(), Settings(course, Budget(), Resources()), "new")
+    archive.close()
+    for words in (("ask", "new"), ("tell", "new", "ticket", str(curve.FOLDER / "seed.py"))):
+        refused = here(tmp_path, *words)
+        assert refused.code == 2
+        assert "committed nothing yet" in refused.complaint()
 
 
 def test_standard_input_and_a_sentence_for_people(folder: Path) -> None:
@@ -213,33 +238,34 @@ def test_standard_input_and_a_sentence_for_people(folder: Path) -> None:
 
 def test_a_folder_is_told_as_a_program_of_several_files(tmp_path: Path) -> None:
     words = ("run", bins.FOLDER, "--operators", "external", "--name", "agents")
-    assert evolve(*words, cwd=tmp_path).code == 0
+    assert search(tmp_path, *words).code == 0
     (asked,) = ask(tmp_path)
     mine = tmp_path / "mine"
     shutil.copytree(bins.SEED, mine)
     shutil.rmtree(mine / "__pycache__", ignore_errors=True)
     text = (mine / "packing.py").read_text()
     (mine / "packing.py").write_text(text.replace("return room - size", "return size - room"))
-    done = evolve("tell", "agents", asked["ticket"], mine, "--format", "json", cwd=tmp_path)
+    done = here(tmp_path, "tell", "agents", asked["ticket"], mine, "--format", "json", "--workers", "1")
     assert done.code == 0, done.out + done.err
     assert done.json()["status"] in ("accepted", "not_better")
     assert done.json()["proposal"] == 1
 
 
 def test_a_budget_that_is_used_up_keeps_what_is_told_for_later(folder: Path) -> None:
-    assert evolve("resume", "agents", "--max-evaluations", "2", cwd=folder).code == 0
+    assert search(folder, "resume", "agents", "--max-evaluations", "2").code == 0
     one, two = ask(folder, "-n", "2")
     assert tell(folder, one["ticket"], "x * 2.5").code == 0
     waiting = tell(folder, two["ticket"], "x * 2.75")
     assert waiting.code == 1
     assert waiting.json()["status"] == "waiting"
     assert "--max-evaluations" in waiting.json()["reason"]
-    assert evolve("resume", "agents", "--max-evaluations", "9", cwd=folder).code == 0
+    assert search(folder, "resume", "agents", "--max-evaluations", "9").code == 0
     told = tell(folder, two["ticket"], "x * 2.75")
     assert told.code == 0
     assert told.json()["proposal"] == 2
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_telling_again_gives_the_same_answer(folder: Path) -> None:
     asked = ask(folder, "-n", "4")
     moments = (0.5, 0.9, 1.3, 1.8)
@@ -261,12 +287,12 @@ def test_killed_at_any_moment_telling_again_gives_the_same_answer(folder: Path) 
 
 def test_told_and_killed_before_the_commit(folder: Path) -> None:
     """The moment between the two: what was told is on record, and nobody has taken it in."""
-    assert evolve("resume", "agents", "--max-evaluations", "1", cwd=folder).code == 0
+    assert search(folder, "resume", "agents", "--max-evaluations", "1").code == 0
     (asked,) = ask(folder)
     assert tell(folder, asked["ticket"], "x * 4.5").json()["status"] == "waiting"
     on_record = "SELECT proposal FROM ticket WHERE source IS NOT NULL"
     assert len(rows(folder, on_record)) == 1
-    done = evolve("resume", "agents", "--max-evaluations", "5", "--format", "json", cwd=folder)
+    done = search(folder, "resume", "agents", "--max-evaluations", "5", "--format", "json")
     assert done.json()["reason"] == "told"
     told = tell(folder, asked["ticket"], "x * 4.5")
     assert (told.code, told.json()["proposal"], told.json()["status"]) == (0, 1, "accepted")
@@ -299,6 +325,7 @@ def test_many_at_once(folder: Path) -> None:
     assert replays(folder, "agents")
 
 
+@pytest.mark.slow
 def test_told_to_a_run_that_is_going_on(tmp_path: Path) -> None:
     """Its own operators go on meanwhile; what was told is in its lineage, and the record repeats."""
     words = ("run", curve.FOLDER, "--name", "mixed", "--workers", "1", "--max-evaluations", "100000")
@@ -332,14 +359,14 @@ def test_told_to_a_run_that_is_going_on(tmp_path: Path) -> None:
 
 def test_told_while_nobody_is_there_waits_for_whoever_goes_on(tmp_path: Path) -> None:
     words = ("run", curve.FOLDER, "--name", "mixed", "--max-evaluations", "10")
-    assert evolve(*words, cwd=tmp_path).code == 0
+    assert search(tmp_path, *words).code == 0
     (asked,) = ask(tmp_path, run="mixed")
     waiting = tell(tmp_path, asked["ticket"], "x * x + 3.01", "--wait", "1s", run="mixed")
     assert waiting.code == 1
     assert waiting.json()["status"] == "waiting"
     assert "evolve resume mixed" in waiting.json()["reason"]
     # Its number comes after those that had been selected before it was told, which are as many as the lag.
-    assert evolve("resume", "mixed", "--max-evaluations", "40", cwd=tmp_path).code == 0
+    assert search(tmp_path, "resume", "mixed", "--max-evaluations", "40").code == 0
     told = tell(tmp_path, asked["ticket"], "x * x + 3.01", "--wait", "1s", run="mixed")
     assert told.code == 0
     assert told.json()["status"] == "accepted"
@@ -354,6 +381,7 @@ def readme_loop() -> Iterator[str]:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None and not os.environ.get("CI"), reason="needs jq")
+@pytest.mark.slow
 def test_the_loop_of_the_readme_works(tmp_path: Path) -> None:
     lines = list(readme_loop())
     assert len(lines) <= 10

@@ -161,7 +161,10 @@ def test_once_prints_everything_as_a_table_or_as_json(folder: Path) -> None:
     seen = evolve("watch", "--once", "--format", "json", cwd=folder).json()
     assert (seen["run"], seen["status"], seen["over"], seen["evaluations"]) == ("small", "finished", True, 40)
     assert seen["budget"]["max_evaluations"] == 40
-    assert {arm["operator"] for arm in seen["arms"]} == {"seed", "constants", "expressions", "statements"}
+    rows = evolve("report", "small", "--format", "json", cwd=folder).json()["proposals"]
+    assert {arm["operator"]: arm["proposals"] for arm in seen["arms"]} == {
+        row["operator"]: row["proposals"] for row in rows
+    }
     proposals = evolve("runs", "--format", "json", cwd=folder).json()[0]["proposals"]
     assert sum(seen["statuses"].values()) == proposals
 

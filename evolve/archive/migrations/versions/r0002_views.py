@@ -10,7 +10,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-VIEWS = "dfb1057c73f0459f28e74788812666ea7dc523b8bf0fe4629776813c4167ec22"
+VIEWS = "c7bac96cf6a29bb079edb887001921578cdb7a029524834f1a2ed7915381952b"
 """What `views_digest` says of the views that this makes. Once this is released, a changed view is a new
 revision, and the text that it had goes into this folder."""
 
