@@ -42,7 +42,7 @@ def test_module_without_the_attribute_is_no_plugin() -> None:
     ("name", "message"),
     [
         ("island", r"unknown strategy 'island'; did you mean 'islands'\?"),
-        ("annealing!", r"unknown strategy 'annealing!'; there is best_of_n, islands"),
+        ("annealing!", r"unknown strategy 'annealing!'; there is adaptive, best_of_n"),
         ("", "unknown strategy ''"),
         ("base.Setup", "unknown strategy"),
         ("../islands", "did you mean 'islands'"),
