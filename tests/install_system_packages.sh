@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests use beside Python packages: bubblewrap for the strongest sandbox, the kernel's
-# headers, with which the numbers of system calls are compared, and a PostgreSQL server, of which the tests
+# headers, with which the numbers of system calls are compared, jq for the loop in the README, and a PostgreSQL server, of which the tests
 # start instances of their own in temporary folders.
 # Without the rights to do so it says what to type; tests that need it are then skipped, except in CI.
 set -eu
@@ -9,6 +9,7 @@ missing=""
 command -v bwrap >/dev/null 2>&1 || missing="$missing bubblewrap"
 [ -e /usr/include/asm-generic/unistd.h ] || missing="$missing linux-libc-dev"
 command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v jq >/dev/null 2>&1 || missing="$missing jq"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null 2>&1; then
