@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests use beside Python packages: bubblewrap for the strongest sandbox, the kernel's
-# headers, with which the numbers of system calls are compared, jq for the loop in the README, and a PostgreSQL server, of which the tests
-# start instances of their own in temporary folders.
+# headers, with which the numbers of system calls are compared, jq for the loop in the README, and a PostgreSQL
+# server, of which the tests start instances of their own in temporary folders.
 # Without the rights to do so it says what to type; tests that need it are then skipped, except in CI.
 set -eu
 

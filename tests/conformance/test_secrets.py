@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.support.command import evolve
+from tests.support.direct_candidate import DirectCandidate
 from tests.support.llm_server import (
     Behaviour,
     Fixed,
@@ -151,6 +152,8 @@ def test_an_error_that_quotes_the_key_is_told_without_it(tmp_path: Path, model: 
 def test_a_program_that_looks_for_keys_finds_none(tmp_path: Path) -> None:
     plant(tmp_path)
     thief = Fixed(THIEF.format(folder=tmp_path))
+    source = thief.text.partition("```python\n")[2].removesuffix("```\n")
+    assert IN_FILE[:20] in str(DirectCandidate(source).call("answer", 1.0)), "without a sandbox it finds one"
     with ServerProcess(msgspec.structs.replace(USUAL, responder=thief)) as server:
         config = write_config(tmp_path, server.url, '[models."openai/gpt-test"]', "max_output_tokens = 1000")
         words = run_words(config, "--operators", "rewrite", "--max-cost", "0.06")

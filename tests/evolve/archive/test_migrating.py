@@ -242,7 +242,7 @@ def test_database_of_something_else_is_left_as_it_was(new_url: NewUrl, tmp_path:
 def test_nothing_but_a_migration_imports_alembic(tmp_path: Path) -> None:
     """It takes a tenth of a second, which every command would pay."""
     code = (
-        "import sys; from evolve.archive.engine import open_archive; import evolve.cli.archive, evolve.cli.run;"
+        "import sys, evolve.cli.archive, evolve.cli.run; from evolve.archive.engine import open_archive;"
         f"open_archive('sqlite:///{tmp_path}/new.db'); print('alembic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
