@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,11 @@ def is_rule(source: str) -> bool:
     return True
 
 
+def copy_of(asked: Request) -> Request:
+    """The same request; asking an operator uses up its random stream."""
+    return msgspec.structs.replace(asked, random=copy.deepcopy(asked.random))
+
+
 @pytest.mark.parametrize("operator", ALL)
 @SLOW
 @given(source=rules(), lender=rules(), number=st.integers(0, 10**6))
@@ -79,12 +85,12 @@ def test_children_of_generated_programs(operator: Operator, source: str, lender:
     assume(is_rule(source) and is_rule(lender))
     asked = request(source, number, lenders=(lender, COMPOSITE))
     try:
-        child = child_of(operator, copy.deepcopy(asked))
+        child = child_of(operator, copy_of(asked))
     except NoProposal as answer:
         assert answer.reason
         return
     check_child(child, asked)
-    assert child_of(operator, copy.deepcopy(asked)) == child
+    assert child_of(operator, copy_of(asked)) == child
 
 
 @pytest.mark.parametrize("operator", ALL)
