@@ -7,7 +7,7 @@ import msgspec
 
 from evolve.archive.evaluations import load_evaluation
 from evolve.archive.history import WAITING
-from evolve.archive.lease import RunHeldError
+from evolve.archive.lease import RunHeldError, refuse_if_held
 from evolve.archive.records import ScoredEvaluation, now
 from evolve.archive.runs import CommittedProposal, load_proposal
 from evolve.archive.tickets import TicketRecord, find_ticket, record_told
@@ -23,6 +23,8 @@ from evolve.standing import Standing
 
 LOOK_S = 0.2
 """How often it is looked whether a program that was told has been committed, seconds."""
+NOBODY_S = 3.0
+"""Where nobody works on the run for so long, nobody is waited for, seconds."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +48,8 @@ async def tell(
     """Screen a program, keep it, have it evaluated and committed, and say what became of it.
 
     Telling the same again changes nothing and gives the same answer. Where a process works on the run, that
-    one commits; where none does, and the run makes no programs itself, this one. Else it waits for somebody
-    to go on with the run, at most `patience` seconds.
+    one commits, and is waited for at most `patience` seconds; where none does, and the run makes no programs
+    itself, this one. Else the program is committed when somebody goes on with the run.
 
     Raises:
         UserError: There is no such ticket, its time is over, or it was used for another program.
@@ -97,6 +99,7 @@ async def _have_it_committed(
 ) -> None:
     """Return when the proposal is committed, or when there is nobody who would do it."""
     until = time.monotonic() + patience
+    seen = time.monotonic()
     while _committed(standing, ticket.token) is None:
         try:
             if makes_none(settings):
@@ -104,7 +107,9 @@ async def _have_it_committed(
                 return
         except RunHeldError:
             pass  # whoever works on the run takes the program in
-        if time.monotonic() > until:
+        if _is_worked_on(standing):
+            seen = time.monotonic()
+        if time.monotonic() > min(until, seen + NOBODY_S):
             return
         await asyncio.sleep(LOOK_S)
 
@@ -114,6 +119,15 @@ async def _commit_what_was_told(standing: Standing, settings: Settings, observer
         standing.archive, standing.loaded, settings, standing.run, observer
     ) as surrounded:
         await search_with(surrounded, LiveOutside, crowns=False)
+
+
+def _is_worked_on(standing: Standing) -> bool:
+    try:
+        with standing.archive.reading() as connection:
+            refuse_if_held(connection, standing.run.id, standing.run.name)
+    except RunHeldError:
+        return True
+    return False
 
 
 def _committed(standing: Standing, token: str) -> CommittedProposal | None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,15 @@ def test_while_somebody_holds_the_run_it_waits_and_says_so(archive: Archive) -> 
     assert tuple(kept) == (source_of("x * 5.5"), None), "it is on record"
     lease.give_back()
     assert told(archive, token, source_of("x * 5.5")).proposal == 1
+
+
+def test_nobody_is_waited_for_where_nobody_works_on_the_run(archive: Archive) -> None:
+    mixed = Settings(Course(operators={"constants": 1.0, "external": 1.0}), Budget(), RESOURCES)
+    token, begun = ticket(archive), time.monotonic()
+    waiting = told(archive, token, source_of("x * 5.5"), mixed, patience=600.0)
+    assert waiting.status == "waiting"
+    assert "evolve resume mine" in (waiting.reason or "")
+    assert time.monotonic() - begun < 300.0
 
 
 def test_whoever_goes_on_with_the_run_takes_in_what_was_told(archive: Archive) -> None:
