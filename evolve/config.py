@@ -57,6 +57,10 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Prompt and answer together; longer prompts are cut."""
 
 
+LAG_WITH_MODELS = 24
+"""What keeps 8 calls in flight when their latency varies: three times as many (docs/models.md)."""
+
+
 class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What decides the course of a run."""
 
@@ -79,7 +83,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prompts: dict[str, str] = {}
     """Templates by name, in place of those of the problem and of the project."""
     lag: int = 12
-    """Proposal n is selected from the archive as it stood after commit n - lag."""
+    """Proposal n is selected from the archive as it stood after commit n - lag. A run with models that is not
+    given one has `LAG_WITH_MODELS`, since waiting for them takes longer than everything else."""
     race: bool = True
     """Whether a program that is clearly worse than its parent on a few instances is spared the rest."""
 
@@ -200,7 +205,10 @@ def make_settings(*layers: Mapping[str, Any]) -> Settings:
     if archive:
         merged.setdefault("archive", archive)
     parts = {name: _convert(part, merged) for name, part in _PARTS.items()}
-    settings = Settings(**{**parts, "course": _with_operators(parts["course"])})
+    course = _with_operators(parts["course"])
+    if "lag" not in merged and all_models(course):
+        course = msgspec.structs.replace(course, lag=LAG_WITH_MODELS)
+    settings = Settings(**{**parts, "course": course})
     _check(settings)
     return settings
 

@@ -350,6 +350,7 @@ class Controller:
                 program=program.id,
                 score=evaluation.score if selectable else None,
                 scores=tuple(evaluation.scores[name] for name in names) if selectable else (),
+                merits=self._context.judge.merits(evaluation) if selectable else (),
                 size=len(program.source),
                 status=evaluation.status.value,
             )

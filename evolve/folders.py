@@ -43,20 +43,37 @@ def write_program(path: Path, source: str, *, force: bool) -> None:
     Raises:
         UserError: Something is there already, or cannot be written.
     """
-    if path.suffix == ".py" or not is_bundle(source):
-        if path.is_dir():
-            raise UserError(f"{path} is a folder; the program is one file")
+    check_target(path, source, force=force)
+    if _is_one_file(path, source):
         write_text(path, source, force=force)
         return
-    parts = files(source)
-    _check_folder(path, {part.name for part in parts}, force=force)
-    for part in parts:
+    for part in files(source):
         target = path / part.name
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot write {target}: {error.strerror}") from error
         write_text(target, part.source, force=force)
+
+
+def check_target(path: Path, source: str, *, force: bool) -> None:
+    """Check that a program, or another one with files of the same names, can be written to `path`.
+
+    Raises:
+        UserError: Something is there already, or would become part of the program.
+    """
+    if not _is_one_file(path, source):
+        _check_folder(path, {part.name for part in files(source)}, force=force)
+    elif path.is_dir():
+        raise UserError(f"{path} is a folder; the program is one file")
+    elif path.exists() and not force:
+        raise UserError(f"{path} is there already; --force replaces it")
+    elif not path.parent.is_dir():
+        raise UserError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def _is_one_file(path: Path, source: str) -> bool:
+    return path.suffix == ".py" or not is_bundle(source)
 
 
 def _first(path: Path, parts: list[SourceFile], entry_point: EntryPoint | None) -> SourceFile:

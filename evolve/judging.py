@@ -26,7 +26,7 @@ from evolve.loading import LoadedProblem
 from evolve.problem import InfrastructureError, Outcome, Split, Status
 from evolve.program import Program, ProgramError
 from evolve.racing import clearly_worse, first_stage
-from evolve.scoring import Reference, ScoreError, choose_reference, judge
+from evolve.scoring import Reference, ScoreError, choose_reference, judge, merits
 
 
 def reference_run(archive: Archive, loaded: LoadedProblem) -> RunRecord:
@@ -83,6 +83,11 @@ class Judge:
         """The archive's keys of a prepared split's instances."""
         with self._archive.reading() as connection:
             return instance_ids(connection, self._run.id, split.value)
+
+    def merits(self, evaluation: ScoredEvaluation) -> tuple[float, ...]:
+        """What an evaluation with a score reached in each objective that repeats, higher is better."""
+        assert evaluation.score is not None
+        return merits(evaluation.score, evaluation.outcomes, self._loaded.problem.objectives)
 
     async def prepare(self, split: Split) -> None:
         """Make a split ready: record its instances and bounds, and have every baseline evaluated on it.

@@ -87,7 +87,10 @@ def open_run(archive: Archive, loaded: LoadedProblem, settings: Settings, name: 
         problem_reference=msgspec.to_builtins(loaded.reference),
     )
     if run.kind != "search":
-        raise UserError(f"'{run.name}' is the name of the baselines of {run.problem}; choose another --name")
+        raise UserError(
+            f"'{run.name}' is the name of a run of the kind '{run.kind}', which is no search; choose another"
+            " --name"
+        )
     if run.fingerprint != mark:
         raise UserError(_difference(run, loaded, settings.course))
     return run

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from evolve.problem import Direction, Outcome, Status
+from evolve.problem import Direction, Objective, Outcome, Status
 
 Values = Mapping[str, float]
 """The value of the first objective on each instance, by the instance's name."""
 
+CPU_SECONDS = "cpu_seconds"
+"""The metric that the executor measures."""
 _SCORED = frozenset({Status.OK, Status.SUSPECT})
 
 
@@ -81,6 +83,26 @@ def judge(outcomes: Sequence[Outcome], expected: int, reference: Reference) -> J
     suspect = any(outcome.status is Status.SUSPECT for outcome in outcomes)
     status = Status.SUSPECT if suspect else Status.OK
     return Judgement(status=status, score=geometric_mean(list(scores.values())), scores=scores)
+
+
+def merits(score: float, outcomes: Sequence[Outcome], objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """What a program reached in each objective, oriented so that higher is better.
+
+    The first is the score. Each further one is the mean of its metric over the instances, in its unit, and
+    with the other sign where less is better. CPU time is left out: it is measured anew each time, and what a
+    strategy selects by has to be the same at any number of workers. Empty where a metric was not measured on
+    every instance.
+    """
+    found = [score]
+    for objective in objectives[1:]:
+        if objective.metric == CPU_SECONDS:
+            continue
+        values = [one.metrics.get(objective.metric, math.nan) for one in outcomes]
+        if not values or not all(map(math.isfinite, values)):
+            return ()
+        mean = math.fsum(values) / len(values)
+        found.append(-mean if objective.direction is Direction.MINIMISE else mean)
+    return tuple(found)
 
 
 def beats(value: float, bound: float, direction: Direction) -> bool:

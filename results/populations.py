@@ -1,90 +1,41 @@
-"""The populations that a strategy keeps: islands, niches, whatever it calls them."""
+"""The populations that a run's strategy keeps: islands, niches, whatever it calls them."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select
 
-from evolve.archive.models import StrategyState
+from evolve.archive.models import Run, StrategyState
+from evolve.errors import UserError
+from evolve.registry import STRATEGY, find
+from evolve.search.base import Place, PopulationView, Setup, Strategy
 
-_HASH = re.compile("[0-9a-f]{32}")
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A program in a population."""
-
-    program: str
-    """Its hash."""
-    score: float
-    """On train."""
-
-
-class PopulationView(msgspec.Struct, frozen=True):
-    """A population as it stood after the last commit."""
-
-    name: str
-    members: tuple[Place, ...]
-    """Best first."""
-
-    @property
-    def best(self) -> Place | None:
-        """The best member."""
-        return self.members[0] if self.members else None
+__all__ = ["Place", "PopulationView", "populations_in", "read_populations"]
 
 
 def read_populations(connection: Connection, run_id: int) -> list[PopulationView]:
-    """The populations of a run's strategy; none where it keeps none."""
-    state = connection.scalar(select(StrategyState.state).where(StrategyState.run_id == run_id))
-    return [] if state is None else populations_in(state)
+    """The populations of a run's strategy after the last commit.
 
-
-def populations_in(state: Mapping[str, Any]) -> list[PopulationView]:
-    """The populations in a run's state.
-
-    Strategies write their own state, so what is looked for is what all populations are: a list of members
-    under a name or at a place of a list, or a member alone. A member is an object with `program` and `score`,
-    or a list that begins with these two.
+    None where it keeps none, is not installed here, or does not understand its state, which an older version
+    may have written.
     """
-    return list(_populations(state.get("strategy", state), ""))
+    row = connection.execute(
+        select(StrategyState.state, Run.settings)
+        .join(Run, Run.id == StrategyState.run_id)
+        .where(Run.id == run_id)
+    ).one_or_none()
+    if row is None:
+        return []
+    return populations_in(row.state, row.settings.get("course", {}).get("strategy", ""))
 
 
-def _populations(value: Any, name: str) -> Iterator[PopulationView]:
-    if _place(value) is not None:
-        yield _view(name, [value])
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _populations(inner, f"{name} {key}".strip())
-    elif isinstance(value, list):
-        if value and all(_place(one) is not None for one in value):
-            yield _view(name, value)
-            return
-        found = [list(_populations(inner, f"{_singular(name)} {place}")) for place, inner in enumerate(value)]
-        for place, (inner, views) in enumerate(zip(value, found, strict=True)):
-            if inner == [] and any(found):
-                yield PopulationView(f"{_singular(name)} {place}", ())
-            yield from views
-
-
-def _view(name: str, members: Sequence[Any]) -> PopulationView:
-    places = (_place(one) for one in members)
-    ordered = sorted((one for one in places if one is not None), key=lambda one: (-one.score, one.program))
-    return PopulationView(name.removesuffix(" members"), tuple(ordered))
-
-
-def _place(value: Any) -> Place | None:
-    """The member that a value stands for, if it does."""
-    if isinstance(value, Mapping):
-        program, score = value.get("program"), value.get("score")
-    elif isinstance(value, list) and len(value) > 1:
-        program, score = value[:2]
-    else:
-        return None
-    if isinstance(program, str) and _HASH.fullmatch(program) and isinstance(score, int | float):
-        return Place(program, float(score))
-    return None
-
-
-def _singular(name: str) -> str:
-    return name.removesuffix("s")
+def populations_in(state: Mapping[str, Any], strategy: str) -> list[PopulationView]:
+    """The populations in a run's state, as the strategy of that name reads it; see `read_populations`."""
+    try:
+        kind: type[Strategy] = find(STRATEGY, strategy)
+    except UserError:
+        return []
+    try:
+        return list(kind.restore(Setup(()), state["strategy"]).populations())
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return []  # each strategy has its own way to stumble over a state that is not its own

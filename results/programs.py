@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from evolve.archive.models import Evaluation, Program, Proposal, Run
 from evolve.archive.reading import top_programs
 from evolve.archive.records import RunRecord
+from evolve.archive.simplified import origin_id
 from evolve.problem import Split
 
 _BY_SPLIT = {split: aliased(Evaluation, name=split.value) for split in Split}
@@ -46,8 +47,12 @@ def program_by_key(connection: Connection, key: int) -> ProgramRecord:
 
 
 def program_by_hash(connection: Connection, run_id: int, program_hash: str) -> ProgramRecord | None:
-    """A program of a run or, as parents may be, one of the baselines that the run is scored against."""
-    for found_in in (run_id, select(Run.reference_id).where(Run.id == run_id).scalar_subquery()):
+    """A program of a run or, as parents may be, one of the baselines that the run is scored against.
+
+    Of a run of simpler forms, also a program of the run that they were made from.
+    """
+    reference = select(Run.reference_id).where(Run.id == run_id).scalar_subquery()
+    for found_in in (run_id, reference, origin_id(connection, run_id)):
         row = connection.execute(
             _query().where(Program.run_id == found_in, Program.hash == program_hash)
         ).one_or_none()

@@ -17,6 +17,7 @@ from evolve.archive.history import EVALUATED, EXTERNAL, NOTE, WAITING
 from evolve.archive.models import Evaluation, Program, Proposal
 from evolve.archive.reading import RankedProgram, top_programs
 from evolve.archive.records import RunRecord, ScoredEvaluation
+from evolve.archive.software import SoftwareRecord, read_software
 from evolve.config import DEFAULT_EVALUATIONS, Budget, Resources
 from evolve.loading import LoadedProblem, ProblemReference
 from evolve.problem import Direction, Split, Status
@@ -97,7 +98,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[str]
     """What makes the same run again, and checks its result."""
     versions: dict[str, str]
-    """Of what writes this report; the archive does not keep those that the run was made with."""
+    """Of what writes this report."""
+    software: list[SoftwareRecord]
+    """What the run was made with; empty where nobody wrote that down."""
     notes: list[str]
 
 
@@ -144,6 +147,7 @@ def gather(connection: Connection, run: RunRecord, archive_option: str, folder: 
             run, evaluations, champion, digest, archive_option, folder, repeatable=repeatable, asked=asked
         ),
         versions=_versions(),
+        software=read_software(connection, run.id),
         notes=notes,
     )
 
@@ -317,7 +321,7 @@ def _commands(
     commands.append(f"evolve digest {name} {again}  # {digest}")
     if champion is not None:
         if folder is None:
-            commands.append(f"evolve export {champion.program[:12]} -o {source}{archive_option}")
+            commands.append(f"evolve export {champion.program[:12]} --as-is -o {source}{archive_option}")
         evaluate = [f"evolve evaluate {problem} {source} --split test", *files]
         commands.append(" ".join(evaluate) + archive_option)
     return commands

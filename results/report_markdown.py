@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from evolve.archive.software import SoftwareRecord
 from evolve.problem import Split
 from results.comparison import comparison_rows
 from results.lineage import Step, telling_steps
@@ -227,7 +230,27 @@ def _total(spending: Sequence[Spent]) -> list[str]:
 
 def _versions(report: Report) -> str:
     known = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    return f"Written by {known}. The archive does not keep the versions that the run was made with."
+    return f"{_software(report.software)}\n\nThis report was written by {known}."
+
+
+def _software(made_with: Sequence[SoftwareRecord]) -> str:
+    """What the run was made with, as a sentence, or as a table where it was continued by other versions."""
+    if not made_with:
+        return "Nobody wrote down the versions that the run was made with."
+    if len(made_with) == 1 and made_with[0].proposal == 0:
+        one = made_with[0].versions
+        return f"Made with evolve {one.evolve}, {one.python}, numpy {one.numpy}, on {one.platform}."
+    rows = [
+        {
+            "from proposal": one.proposal,
+            "since": one.started_at.isoformat(sep=" ", timespec="seconds"),
+            **msgspec.structs.asdict(one.versions),
+        }
+        for one in made_with
+    ]
+    unknown = made_with[0].proposal
+    before = f" Of those before proposal {unknown} nobody wrote them down." if unknown else ""
+    return f"What the run's proposals were made with.{before}\n\n{_table(rows, list(rows[0]))}"
 
 
 def _picture(kind: str, file: str) -> str:

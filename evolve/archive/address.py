@@ -8,6 +8,9 @@ from sqlalchemy.exc import ArgumentError
 
 from evolve.errors import ArchiveError, UserError
 
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+"""What a URL may begin with. Others cannot: some statements are given to these drivers themselves."""
+
 
 def parse_url(url: str) -> URL:
     """The URL of an archive.
@@ -19,13 +22,20 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise UserError(f"'{shown(url)}' is not the URL of an archive; {_expected(url)}") from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UserError(f"no driver for '{parsed.drivername}'; sqlite and postgresql are known")
+    if parsed.drivername not in _DRIVERS:
+        raise UserError(_no_driver(parsed))
     if parsed.get_backend_name() == "sqlite" and "?" in url:
         raise UserError(
             f"the archive {shown(url)} has options, which a file does not take; write a '?' as %3F"
         )
     return parsed
+
+
+def _no_driver(url: URL) -> str:
+    instead = {"postgres": "postgresql", "sqlite3": "sqlite"}.get(url.drivername, url.get_backend_name())
+    if instead in _DRIVERS:
+        return f"no driver for '{url.drivername}'; begin the URL with {instead}://"
+    return f"no driver for '{url.drivername}'; sqlite and postgresql are known"
 
 
 def _expected(url: str) -> str:

@@ -19,6 +19,11 @@ _ADVICE = (
     ("no pg_hba.conf entry", "the server admits nobody from here by that name; its pg_hba.conf decides"),
     ("connection refused", "no server answers there; check that it runs, and the URL's host and port"),
     ("no such file or directory", "no server answers there; check that it runs, and the URL's host and port"),
+    (
+        "terminating connection",
+        "the server ended the connection; when it is back, run the same command again",
+    ),
+    ("server closed the connection", "the server is gone; when it is back, run the same command again"),
     ("timeout expired", "the server does not answer; check the URL's host and port, and the network"),
     ("connection timeout", "the server does not answer; check the URL's host and port, and the network"),
     ("failed to resolve host", "the URL's host is not known; check its name, and the network"),

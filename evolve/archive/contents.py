@@ -16,6 +16,7 @@ from evolve.archive.models import (
     Program,
     Proposal,
     Run,
+    Software,
     StrategyState,
     Ticket,
     table_of,
@@ -100,6 +101,10 @@ def _queries(run_id: int) -> list[tuple[str, Select[Any]]]:
         (
             "ticket",
             select(*without(Ticket, "id", "run_id")).where(Ticket.run_id == run_id).order_by(Ticket.token),
+        ),
+        (
+            "software",
+            select(*without(Software, "run_id")).where(Software.run_id == run_id).order_by(Software.number),
         ),
         (
             "strategy_state",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, insert, inspect
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from evolve.archive.address import check_file, parse_url, shown_url
@@ -26,6 +26,10 @@ BUSY_TIMEOUT_MS = 20_000
 """How long to wait for another process that holds an archive locked."""
 READER_CACHE_KIB = 65_536
 """How much of an SQLite archive a reader keeps at most: questions come back to the same pages."""
+READER_MEMORY_KIB = 65_536
+"""How much a server may take for each sort of a reader's question, so that it need not go to the disk.
+
+Questions take less than compiling them would, so the server is told not to."""
 CONNECT_TIMEOUT_S = 10
 """How long to wait for a server."""
 DEFAULT_NAME = "sqlite:///evolve.db"
@@ -169,8 +173,6 @@ def _engine(url: URL, *, read_only: bool, busy_timeout_ms: int) -> Engine:
         engine = create_engine(
             url, **_server_options(url, read_only=read_only, busy_timeout_ms=busy_timeout_ms)
         )
-    except NoSuchModuleError as error:
-        raise UserError(f"no driver for '{url.drivername}'; sqlite and postgresql are known") from error
     except ModuleNotFoundError as error:
         raise UserError(
             f"an archive {url.drivername}://… needs the Python package {error.name}, which is not installed:"
@@ -188,6 +190,7 @@ def _server_options(url: URL, *, read_only: bool, busy_timeout_ms: int) -> dict[
     limits = f"-c lock_timeout={busy_timeout_ms}"
     if read_only:
         limits += " -c default_transaction_read_only=on -c standard_conforming_strings=on"
+        limits += f" -c work_mem={READER_MEMORY_KIB} -c jit=off"
     given = url.query.get("options")
     options = limits if given is None else f"{limits} {given if isinstance(given, str) else given[-1]}"
     arguments: dict[str, Any] = {"options": options}
@@ -288,7 +291,7 @@ def revision_of(archive: Archive) -> str | None:
             if row is not None and "version_num" in row:
                 return str(row["version_num"])
             raise UserError(
-                f"archive {archive.name} was made before the first release,; its tables cannot be"
+                f"archive {archive.name} was made before the first release; its tables cannot be"
                 " upgraded; use another --archive, or the evolve that made it"
             )
     if tables:

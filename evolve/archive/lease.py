@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from evolve.archive.engine import Archive
 from evolve.archive.models import Lease, Run, table_of
 from evolve.archive.records import now
+from evolve.archive.software import record_software
 from evolve.errors import ArchiveError, UserError
 
 RENEWAL_S = 5.0
@@ -46,7 +47,7 @@ class RunLease:
 
     @classmethod
     def take(cls, archive: Archive, run_id: int, run_name: str) -> "RunLease":
-        """Take the lease, also from a process that is gone.
+        """Take the lease, also from a process that is gone, and write down with which versions.
 
         Raises:
             RunHeldError: Somebody alive holds it.
@@ -64,6 +65,7 @@ class RunLease:
                     renewed_at=now(),
                 )
             )
+            record_software(connection, run_id)
         return cls(archive, run_id, token)
 
     def renew(self) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration. Whoever changes tables or views adds one; an archive of another is refused."""
 
 _Key = BigInteger().with_variant(Integer, "sqlite")
@@ -77,13 +77,16 @@ class ArchiveInfo(Base):
 
 
 class Run(Base):
-    """One configured search, or the `reference` run that holds a problem version's baselines."""
+    """One configured search, or the `reference` run that holds a problem version's baselines.
+
+    A `simplified` run holds the simpler forms in which the programs of a search were exported.
+    """
 
     __tablename__ = "run"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
-    """`search` or `reference`."""
+    """`search`, `reference` or `simplified`."""
     reference_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     """The reference run with the baselines and instances that this run is scored against."""
     problem: Mapped[str]
@@ -115,6 +118,24 @@ class Lease(Base):
     """Names the set of processes in which `process` means something."""
     process: Mapped[str]
     renewed_at: Mapped[datetime.datetime]
+
+
+class Software(Base):
+    """Which versions a run was made with: a row for its start, and one whenever others go on with it."""
+
+    __tablename__ = "software"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """0 for those that started the run; counts on with each change."""
+    proposal: Mapped[int]
+    """The first proposal that they could commit."""
+    started_at: Mapped[datetime.datetime]
+    evolve: Mapped[str]
+    python: Mapped[str]
+    """Implementation and version."""
+    numpy: Mapped[str]
+    platform: Mapped[str]
+    """Operating system, its release, and the kind of processor."""
 
 
 class Instance(Base):

@@ -23,12 +23,14 @@ from evolve.archive.models import (
     Program,
     Proposal,
     Run,
+    Software,
     StrategyState,
     Ticket,
     table_of,
 )
 from evolve.archive.records import RunRecord
 from evolve.archive.runs import find_run
+from evolve.archive.simplified import simplified_run
 from evolve.errors import UserError
 
 CHUNK = 1000
@@ -50,11 +52,26 @@ class Moved(msgspec.Struct, frozen=True):
 def copy_run(source: Archive, target: Archive, run: RunRecord, name: str | None = None) -> Moved:
     """Copy a search run, with all that belongs to it; nothing happens if the target has the same run.
 
+    The simpler forms of its programs follow, as a run of their own; those that the target lacks are added.
+
     Raises:
         UserError: The target has another run of that name, or other instances or baselines of the problem.
         ArchiveError: A database refuses; the target has the whole run, or nothing of it.
     """
     name = name or run.name
+    moved = _copy(source, target, run, name)
+    with source.reading() as reading:
+        simpler = simplified_run(reading, run.name)
+        if simpler is not None and simpler.reference_id is not None:
+            with target.writing() as writing:
+                mover = _Mover(reading, writing)
+                reference_id, instances, _ = mover.share_reference(simpler.reference_id)
+                simpler_name = name + simpler.name.removeprefix(run.name)
+                mover.share_simpler(simpler.id, simpler_name, reference_id, instances)
+    return moved
+
+
+def _copy(source: Archive, target: Archive, run: RunRecord, name: str) -> Moved:
     with source.reading() as reading:
         if _is_there(reading, target, run, name):
             return Moved(name, True, 0)
@@ -88,7 +105,8 @@ def _is_there(reading: Connection, target: Archive, run: RunRecord, name: str) -
             return True
     raise UserError(
         f"the archive {target.name} has another run '{name}'; copy this one under another name with"
-        f" --as NAME, or remove that one there with `evolve archive prune {name}`"
+        f" `evolve archive copy {run.name} --as NAME`, or remove that one there with"
+        f" `evolve archive prune {name}`"
     )
 
 
@@ -134,7 +152,7 @@ class _Mover:
             lambda row: {**row, "run_id": key, "program_id": _mapped(programs, row["program_id"])},
             order=(Proposal.number,),
         )
-        for model in (StrategyState, LlmCall, Ticket):
+        for model in (Software, StrategyState, LlmCall, Ticket):
             table = table_of(model)
             drop = ("id",) if "id" in table.c else ()
             order = (table.c.id,) if "id" in table.c else ()
@@ -142,6 +160,29 @@ class _Mover:
                 model, table.c.run_id == run_id, lambda row: {**row, "run_id": key}, order=order, drop=drop
             )
         return len(programs)
+
+    def share_simpler(self, run_id: int, name: str, reference_id: int, instances: Keys) -> None:
+        """The simpler forms of a run's programs in the target, made or completed."""
+        found = find_run(self._writing, name)
+        key = (
+            self._add_run({**self._head(run_id), "name": name, "reference_id": reference_id})
+            if found is None
+            else found.id
+        )
+        theirs = self._all(self._writing, Proposal, Proposal.run_id == key)
+        known = {row["program_id"] for row in theirs}
+        programs = self._share_programs(run_id, key, name)
+        self._share_evaluations(programs, instances)
+        mine = self._all(self._reading, Proposal, Proposal.run_id == run_id)
+        new = [row for row in mine if programs[row["program_id"]] not in known]
+        first = max((row["number"] for row in theirs), default=-1) + 1
+        self._insert(
+            Proposal,
+            [
+                {**row, "run_id": key, "number": number, "program_id": programs[row["program_id"]]}
+                for number, row in enumerate(new, first)
+            ],
+        )
 
     def _head(self, run_id: int) -> Row:
         row = self._reading.execute(select(table_of(Run)).where(Run.id == run_id)).mappings().one()

@@ -12,11 +12,13 @@ from evolve.archive.models import (
     Program,
     Proposal,
     Run,
+    Software,
     StrategyState,
     Ticket,
     table_of,
 )
 from evolve.archive.records import RunRecord
+from evolve.archive.simplified import simplified_run
 
 
 def count_programs(connection: Connection, run_id: int) -> int:
@@ -33,7 +35,9 @@ def prompt_characters(connection: Connection, run_id: int) -> int:
 
 
 def remove_run(archive: Archive, run: RunRecord) -> None:
-    """Remove a search run with all that is its own; what it was scored against stays, for other runs.
+    """Remove a search run with all that is its own, the simpler forms of its programs included.
+
+    What it was scored against stays, for other runs.
 
     Raises:
         RunHeldError: Somebody works on it.
@@ -41,15 +45,22 @@ def remove_run(archive: Archive, run: RunRecord) -> None:
     """
     with archive.writing() as connection:
         refuse_if_held(connection, run.id, run.name)
-        programs = select(Program.id).where(Program.run_id == run.id)
-        evaluations = select(Evaluation.id).where(Evaluation.program_id.in_(programs))
-        connection.execute(update(Run).where(Run.id == run.id).values(champion_id=None))
-        connection.execute(delete(Outcome).where(Outcome.evaluation_id.in_(evaluations)))
-        connection.execute(delete(Evaluation).where(Evaluation.program_id.in_(programs)))
-        for model in (Proposal, StrategyState, LlmCall, Ticket, Lease, Program):
-            table = table_of(model)
-            connection.execute(delete(table).where(table.c.run_id == run.id))
-        connection.execute(delete(Run).where(Run.id == run.id))
+        simplified = simplified_run(connection, run.name)
+        if simplified is not None:
+            _remove(connection, simplified.id)
+        _remove(connection, run.id)
+
+
+def _remove(connection: Connection, run_id: int) -> None:
+    programs = select(Program.id).where(Program.run_id == run_id)
+    evaluations = select(Evaluation.id).where(Evaluation.program_id.in_(programs))
+    connection.execute(update(Run).where(Run.id == run_id).values(champion_id=None))
+    connection.execute(delete(Outcome).where(Outcome.evaluation_id.in_(evaluations)))
+    connection.execute(delete(Evaluation).where(Evaluation.program_id.in_(programs)))
+    for model in (Proposal, StrategyState, LlmCall, Ticket, Lease, Software, Program):
+        table = table_of(model)
+        connection.execute(delete(table).where(table.c.run_id == run_id))
+    connection.execute(delete(Run).where(Run.id == run_id))
 
 
 def remove_prompts(archive: Archive, run: RunRecord) -> int:

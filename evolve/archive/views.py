@@ -1,13 +1,14 @@
 """The documented views, which are part of an archive's public interface: `results/views`, one file each."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
 from evolve.archive.dialects import for_dialect
 
+_FROZEN = Path(__file__).parent / "migrations" / "versions"
 FOLDER = Path(__file__).parents[2] / "results" / "views"
 
 
@@ -37,8 +38,19 @@ def statement_of(text: str) -> str:
 
 def create_views(connection: Connection) -> None:
     """Make all views; none of them may be there."""
-    for text in view_texts().values():
-        connection.exec_driver_sql(for_dialect(statement_of(text), connection.dialect.name))
+    _create(connection, [statement_of(text) for text in view_texts().values()])
+
+
+def create_views_of(connection: Connection, revision: str) -> None:
+    """Make the views of an older revision, which are in a file beside its migration."""
+    (file,) = _FROZEN.glob(f"r{revision}_*.sql")
+    statements = statement_of(file.read_text(encoding="utf-8")).split(";\n")
+    _create(connection, [one.strip().removesuffix(";") for one in statements if one.strip()])
+
+
+def _create(connection: Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(for_dialect(statement, connection.dialect.name))
 
 
 def drop_views(connection: Connection) -> None:

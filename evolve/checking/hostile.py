@@ -12,7 +12,7 @@ from evolve.checking.instances import Splits, beaten
 from evolve.checking.wrapping import misshapen, with_leaf
 from evolve.problem import EntryPoint, Limits, Split, Status
 
-_SHORT = 0.5
+_SHORT = 0.25
 _CONTAINED = "nothing was within reach"
 
 _WRONG_ANSWERS = ("None", "'text'", "float('nan')", "[[None]]", "{'score': 1e9}", "b'\\x00'", "object()")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from evolve.checking.findings import Check, Finding
 from evolve.checking.payloads import Contents, contents
@@ -127,12 +128,16 @@ def check_hidden(splits: Splits, told: Mapping[str, str]) -> list[Finding]:
         splits.contents[one.name] for split in (Split.TRAIN, Split.VALIDATION) for one in splits[split]
     ]
     common = {text for one in elsewhere for text in one.texts}
-    others: Floats = np.concatenate([one.numbers for one in elsewhere])
+    shown = {where: np.array(_NUMBER.findall(text), dtype=np.float64) for where, text in told.items()}
+    known = np.unique(np.concatenate([*shown.values(), np.empty(0)]))
+    others = set().union(*(_runs(one.numbers, known) for one in elsewhere))
+    hidden = {one.name: _runs(splits.contents[one.name].numbers, known) for one in splits[Split.TEST]}
     findings = []
     for where, text in told.items():
-        seen = np.array([float(number) for number in _NUMBER.findall(text)])
+        runs = [run for run in _runs(shown[where], known) if run not in others]
         for instance in splits[Split.TEST]:
-            what = _leak(instance.name, splits.contents[instance.name], text, common, seen, others)
+            run = next((run for run in runs if run in hidden[instance.name]), None)
+            what = _leak(instance.name, splits.contents[instance.name], text, common, run)
             if what:
                 fix = "take it out: nothing of the split test may reach a prompt"
                 findings.append(
@@ -142,31 +147,25 @@ def check_hidden(splits: Splits, told: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def _leak(name: str, inside: Contents, text: str, common: set[str], seen: Floats, others: Floats) -> str:
-    """What of an instance stands in a text; empty where nothing does."""
+def _leak(name: str, inside: Contents, text: str, common: set[str], run: tuple[float, ...] | None) -> str:
+    """What of an instance stands in a text; empty where nothing does. `run` is of numbers in both."""
     if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
         return "holds the name"
     for piece in inside.texts:
         if len(piece) >= _SHORTEST_TEXT and piece not in common and piece in text:
             return f"holds the text {piece[:40]!r}"
-    run = _common_run(seen, inside.numbers, others)
     return "" if run is None else f"holds the numbers {', '.join(f'{number:g}' for number in run)}"
 
 
-def _common_run(seen: Floats, hidden: Floats, others: Floats) -> Floats | None:
-    """Consecutive numbers, not all alike, that stand in both and not among the others."""
-    for start in range(len(seen) - _WINDOW + 1):
-        run = seen[start : start + _WINDOW]
-        if len(np.unique(run)) > _WINDOW // 2 and _holds(hidden, run) and not _holds(others, run):
-            return run
-    return None
-
-
-def _holds(numbers: Floats, run: Floats) -> bool:
-    starts = (
-        np.flatnonzero(numbers[: len(numbers) - len(run) + 1] == run[0]) if len(numbers) >= len(run) else ()
-    )
-    return any(np.array_equal(numbers[start : start + len(run)], run) for start in starts)
+def _runs(numbers: Floats, known: Floats) -> dict[tuple[float, ...], None]:
+    """Consecutive numbers, not all alike, that are all among those `known`; in order."""
+    if len(numbers) < _WINDOW:
+        return {}
+    windows = sliding_window_view(numbers, _WINDOW)
+    windows = windows[sliding_window_view(np.isin(numbers, known), _WINDOW).all(axis=1)]
+    steps = np.diff(np.sort(windows, axis=1), axis=1)
+    varied = windows[np.count_nonzero(steps, axis=1) >= _WINDOW // 2]
+    return dict.fromkeys(map(tuple, varied.tolist()))
 
 
 def beaten(loaded: LoadedProblem, instance: Instance[Any], value: float) -> float | None:

@@ -96,12 +96,12 @@ async def _with_bench(
     results = await evaluate_shipped(bench, programs, splits)
     findings = list(results.findings)
     reference = None if results.broken else results.reference(loaded, Split.TRAIN)
-    figures = _figures(splits, results, reference)
     if reference is None:
-        return findings, figures, (Check.DETERMINISM, Check.HIDDEN, *_WITH_REFERENCE)
+        return findings, _figures(splits, results, None), (Check.DETERMINISM, Check.HIDDEN, *_WITH_REFERENCE)
     tell(Check.DETERMINISM)
     unsteady = await check_determinism(bench, programs, results, (SEED, reference.baseline))
     findings += unsteady
+    figures = _figures(splits, results, reference)
     source = programs[reference.baseline]
     tell(Check.HIDDEN)
     findings += _hidden(bench, programs, splits, results, source, reference.baseline)

@@ -110,6 +110,10 @@ def _as_json(report: Report) -> dict[str, Any]:
         "spending": report.spending,
         "commands": report.commands,
         "versions": report.versions,
+        "software": [
+            {"proposal": one.proposal, "started_at": one.started_at, **msgspec.structs.asdict(one.versions)}
+            for one in report.software
+        ],
         "notes": report.notes,
     }
 

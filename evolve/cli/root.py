@@ -37,6 +37,7 @@ COMMANDS = {
     "plot": "Pictures of a run: progress, instances, lineage, spending and more.",
     "watch": "Follow a run that goes on in another terminal.",
     "digest": "One hash over everything a run decided.",
+    "new": "Write a problem plug-in that works, to be changed into your own.",
     "check": "Prove that a problem plug-in is sound, or say what is wrong.",
     "bench": "Compare strategies, at equal evaluations.",
     "doctor": "What this machine can do: isolation, archive, versions.",

@@ -104,7 +104,10 @@ resource_options = [
 )
 @click.option("--strategy", metavar="NAME", help="What picks parents.  [default: islands]")
 @click.option(
-    "--lag", type=int, metavar="N", help="Proposals in flight behind the last commit.  [default: 12]"
+    "--lag",
+    type=int,
+    metavar="N",
+    help="Proposals in flight behind the last commit.  [default: 12; with models 24]",
 )
 @click.option(
     "--race/--no-race",

@@ -12,7 +12,7 @@ from functools import partial
 from evolve.operators.base import Brief
 from evolve.operators.cleaning import lines_of, replaced
 from evolve.operators.constants import literals
-from evolve.operators.scope import Function, scopes_of, unbound_names
+from evolve.operators.scope import Function, program_scopes, unbound_names
 from evolve.operators.sites import Syntax
 from evolve.operators.syntax import Edit, is_safe_divisor, literal, node_count, number
 from evolve.program import Program, ProgramError, check_entry_point, syntax_tree
@@ -52,10 +52,8 @@ def reduced(syntax: Syntax, reduction: Reduction, brief: Brief) -> str | None:
         tree = syntax_tree(program.source)
     except ProgramError:
         return None
-    is_sound = unbound_names(scopes_of(tree)) <= syntax.unbound and _unguarded(tree) <= _unguarded(
-        syntax.tree
-    )
-    return source if is_sound else None
+    unbound = unbound_names(program_scopes(program.source))
+    return source if unbound <= syntax.unbound and _unguarded(tree) <= _unguarded(syntax.tree) else None
 
 
 def _expressions(syntax: Syntax) -> Iterator[Reduction]:

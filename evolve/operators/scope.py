@@ -1,12 +1,15 @@
 """Which names a statement can rely on, and what is known of the values behind them."""
 
 import ast
+import bisect
 import builtins
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from evolve.operators.syntax import literal, names_read
+from evolve.program import files, is_bundle, split_lines, syntax_tree
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BUILTINS = frozenset(dir(builtins))
@@ -51,7 +54,7 @@ class Scope:
 
 
 def scopes_of(tree: ast.Module) -> list[Scope]:
-    """The scopes of a program: the module's first, each before those inside it."""
+    """The scopes of a module: its own first, each before those inside it."""
     module = Scope(tree)
     found = [module]
     _Flow(module).run((), tree.body)
@@ -62,6 +65,25 @@ def scopes_of(tree: ast.Module) -> list[Scope]:
                 _Flow(inner).run(_parameters(function, inner), function.body)
                 found.append(inner)
     return found
+
+
+def program_scopes(source: str) -> list[Scope]:
+    """The scopes of a program, those of each of its files in turn: a file sees of others what it imports.
+
+    Their nodes are those of `syntax_tree`.
+
+    Raises:
+        ProgramError: The source is not a program.
+    """
+    tree = syntax_tree(source)
+    if not is_bundle(source):
+        return scopes_of(tree)
+    # A file has its header before it and, unless it is the last, nothing behind its last line end.
+    ends = [*itertools.accumulate(len(split_lines(part.source)) for part in files(source))]
+    bodies: list[list[ast.stmt]] = [[] for _ in ends]
+    for statement in tree.body:
+        bodies[min(bisect.bisect_left(ends, statement.lineno), len(ends) - 1)].append(statement)
+    return [scope for body in bodies for scope in scopes_of(ast.Module(body, []))]
 
 
 def unbound_names(scopes: Iterable[Scope]) -> frozenset[str]:

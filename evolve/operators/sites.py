@@ -15,7 +15,7 @@ from evolve.operators.scope import (
     Scope,
     bound_by,
     loop_kinds,
-    scopes_of,
+    program_scopes,
     unbound_names,
 )
 from evolve.operators.syntax import SourceText, is_safe_divisor, literal, node_count
@@ -82,7 +82,7 @@ class Syntax:
         self.tree = syntax_tree(source)
         self.text = SourceText(source)
         self.regions = regions(source)
-        self.scopes = scopes_of(self.tree)
+        self.scopes = program_scopes(source)
         self.kinds = Kinds(brief)
         self.entry_function = brief.entry_point.function
         self.has_features = bool(brief.features)

@@ -13,11 +13,11 @@ from evolve.operators.base import Draft, Request, Role
 from evolve.operators.children import Change, first_child
 from evolve.operators.expressions import new_expression
 from evolve.operators.growth import Vocabulary, operated, vocabulary
-from evolve.operators.scope import BUILTINS, Kind, Scope, scopes_of, unbound_names
+from evolve.operators.scope import BUILTINS, Kind, Scope, program_scopes, unbound_names
 from evolve.operators.sites import RULE_WEIGHT, Place, Site, Syntax, targets_of
 from evolve.operators.syntax import Edit, call, descendants, name, names_read, node_count
 from evolve.operators.transplant import donor_syntax, donors, freed
-from evolve.program import ProgramError, Region, syntax_tree
+from evolve.program import ProgramError, Region
 
 CROWDED = 400
 """Nodes in a rule, some 40 lines, from which on deleting is more likely than adding."""
@@ -70,7 +70,7 @@ def changed_statements(request: Request, syntax: Syntax) -> Change | None:
 def _binds_all_names(change: Change, syntax: Syntax) -> bool:
     """Whether a child reads no name unbound that its parent did not."""
     try:
-        scopes = scopes_of(syntax_tree(change.source))
+        scopes = program_scopes(change.source)
     except ProgramError:
         return False
     unbound = unbound_names(scopes)

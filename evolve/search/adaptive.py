@@ -31,9 +31,10 @@ from typing import Any, Self
 
 import msgspec
 
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.packing import pack_members, pack_numbers, unpack_members, unpack_numbers
 from evolve.search.population import Member, Population
-from evolve.search.profiles import distinct, inspiration, profile_of
+from evolve.search.profiles import distinct, inspiration, profile_of, view
 
 ISLANDS = 3
 CAPACITY = 20
@@ -93,14 +94,23 @@ class Adaptive:
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The strategy whose `state` this was."""
-        return cls(setup, msgspec.convert(state, _Memory))
+        islands = [{**one, "members": unpack_members(one["members"])} for one in state["islands"]]
+        scores = unpack_numbers(state["scores"])
+        return cls(setup, msgspec.convert({"islands": islands, "scores": scores}, _Memory))
 
     def state(self) -> dict[str, Any]:
-        """The islands with their waits and gains, and the latest scores."""
-        for island, population in zip(self._memory.islands, self._populations, strict=True):
-            island.members = list(population.members)
-        state: dict[str, Any] = msgspec.to_builtins(self._memory)
-        return state
+        """The islands with their waits and gains, and the latest scores; members and scores packed."""
+        islands = [
+            {
+                "members": pack_members(population.members),
+                "waited": island.waited,
+                "usual": island.usual,
+                "pulls": island.pulls,
+                "gains": island.gains,
+            }
+            for island, population in zip(self._memory.islands, self._populations, strict=True)
+        ]
+        return {"islands": islands, "scores": pack_numbers(self._memory.scores)}
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """A member of an island that is worth it, by rank or by chance; others' best beside it."""
@@ -138,6 +148,12 @@ class Adaptive:
         champions = [population.best for population in self._populations]
         found = sorted((one for one in champions if one is not None), key=lambda one: one.rank_key)
         return tuple(dict.fromkeys(one.program for one in found))
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """The islands."""
+        return tuple(
+            view(f"island {place}", population.members) for place, population in enumerate(self._populations)
+        )
 
     # Islands.
 

@@ -38,6 +38,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """On train; None where it failed or is suspect."""
     scores: tuple[float, ...] = ()
     """The score on each train instance, in the order of the split."""
+    merits: tuple[float, ...] = ()
+    """What it reached in each objective that repeats, higher is better; the first is the score. Empty where
+    there is no score, or a metric was not measured."""
     size: int = 0
     """Length of the program's normalised source, characters."""
     status: str = ""
@@ -66,6 +69,28 @@ class Verdict(msgspec.Struct, frozen=True):
     meaning: Meaning
     improvement: float = 0.0
     """By how much it raised the best score of its population; 0.0 where it did not."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A program in a population."""
+
+    program: str
+    """Its hash."""
+    score: float
+    """On train."""
+
+
+class PopulationView(msgspec.Struct, frozen=True):
+    """A population as people are shown it."""
+
+    name: str
+    members: tuple[Place, ...]
+    """Best first."""
+
+    @property
+    def best(self) -> Place | None:
+        """The best member."""
+        return self.members[0] if self.members else None
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -108,5 +133,12 @@ class Strategy(Protocol):
         """Hashes of the best program of each population or niche, best first, without repetition.
 
         Only of programs that had a score; none at first. Changes nothing.
+        """
+        ...
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """Its populations, those that are empty too, under names that differ. Changes nothing.
+
+        None where it keeps none. All elites of a strategy that keeps some are in them.
         """
         ...

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Self
 
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
 
 
 class BestOfN:
@@ -52,6 +52,10 @@ class BestOfN:
     def elites(self) -> tuple[str, ...]:
         """The best program; there are no niches."""
         return () if self._champion is None else (self._champion,)
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """None."""
+        return ()
 
 
 strategy: type[Strategy] = BestOfN

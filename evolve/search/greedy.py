@@ -8,11 +8,10 @@ import random
 from collections.abc import Mapping
 from typing import Any, Self
 
-import msgspec
-
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.packing import pack_members, unpack_members
 from evolve.search.population import Member, Population
-from evolve.search.profiles import distinct, inspiration, profile_of
+from evolve.search.profiles import distinct, inspiration, profile_of, view
 
 CAPACITY = 8
 """The best program and its runners-up."""
@@ -34,11 +33,11 @@ class Greedy:
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The strategy whose `state` this was."""
-        return cls(setup, Population(CAPACITY, msgspec.convert(state["members"], list[Member])))
+        return cls(setup, Population(CAPACITY, unpack_members(state["members"])))
 
     def state(self) -> dict[str, Any]:
-        """The best programs."""
-        return {"members": msgspec.to_builtins(self._population.members)}
+        """The best programs, packed."""
+        return {"members": pack_members(self._population.members)}
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """The best program, or a baseline while there is none."""
@@ -62,6 +61,10 @@ class Greedy:
         """The best program; there are no niches."""
         best = self._population.best
         return () if best is None else (best.program,)
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """The best program and its runners-up."""
+        return (view("best", self._population.members),)
 
 
 strategy: type[Strategy] = Greedy

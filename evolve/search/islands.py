@@ -9,11 +9,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import msgspec
-
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.packing import pack_members, unpack_members
 from evolve.search.population import Member, Population
-from evolve.search.profiles import signature_of
+from evolve.search.profiles import signature_of, view
 
 ISLANDS = 3
 CAPACITY = 24
@@ -40,12 +39,11 @@ class Islands:
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The islands that `state` describes."""
-        islands = msgspec.convert(state["islands"], list[list[Member]])
-        return cls(setup, [Population(CAPACITY, members) for members in islands])
+        return cls(setup, [Population(CAPACITY, unpack_members(members)) for members in state["islands"]])
 
     def state(self) -> dict[str, Any]:
-        """The members of each island."""
-        return {"islands": [msgspec.to_builtins(population.members) for population in self._populations]}
+        """The members of each island, packed."""
+        return {"islands": [pack_members(population.members) for population in self._populations]}
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """A parent by tournament from the island whose turn it is, and inspirations beside it.
@@ -77,6 +75,12 @@ class Islands:
         champions = [population.best for population in self._populations]
         found = sorted((one for one in champions if one is not None), key=lambda one: one.rank_key)
         return tuple(dict.fromkeys(one.program for one in found))
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """The islands."""
+        return tuple(
+            view(f"island {place}", population.members) for place, population in enumerate(self._populations)
+        )
 
     def _admit(self, member: Member, island: int | None) -> Verdict:
         targets = self._populations if island is None else [self._populations[island]]

@@ -24,7 +24,7 @@ from typing import Any, Self
 import msgspec
 
 from evolve.search.adaptive import Adaptive
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
 from evolve.search.greedy import Greedy
 from evolve.search.islands import Islands
 from evolve.search.niches import Niches
@@ -121,6 +121,16 @@ class Meta:
     def elites(self) -> tuple[str, ...]:
         """The elites of the strategy whose turn it is; all have the best program."""
         return self._strategies[self._memory.active].elites()
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """Those of all strategies, that whose turn it is first."""
+        active = self._memory.active
+        names = [active, *(name for name in KINDS if name != active)]
+        return tuple(
+            PopulationView(f"{name}: {one.name}", one.members)
+            for name in names
+            for one in self._strategies[name].populations()
+        )
 
     def _pass_on(self, result: Result, author: str, better: bool) -> Verdict:
         own = result.selection.context.get("own", {})

@@ -26,14 +26,15 @@ from typing import Any, Self
 
 import msgspec
 
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
-from evolve.search.profiles import Profile, distinct, inspiration, profile_of
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.packing import pack_profiles, pack_rows, unpack_profiles, unpack_rows
+from evolve.search.profiles import Profile, distinct, inspiration, profile_of, view
 
-CAPACITY = 6
+CAPACITY = 4
 """Members of a niche."""
 EVEN = 0.1
 """By how much a quantile has to stand out from the mean."""
-REFERENCE = 48
+REFERENCE = 16
 """Rows in the reference, and of accepted programs that the next one is made of."""
 FIRST, INTERVAL = 32, 128
 """Scored programs before the first re-binning, and between two."""
@@ -50,7 +51,7 @@ class _Memory(msgspec.Struct):
 
     members: list[Profile] = []
     """Of all niches."""
-    recent: list[tuple[float, ...]] = []
+    recent: list[Sequence[float]] = []
     """Rows of the programs accepted last, oldest first."""
     reference: list[list[float]] = []
     """For each watched instance the scores of the reference, sorted; empty before the first re-binning."""
@@ -77,12 +78,25 @@ class Niches:
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The strategy whose `state` this was."""
-        return cls(setup, msgspec.convert(state, _Memory))
+        memory = _Memory(
+            members=unpack_profiles(state["members"]),
+            recent=[*unpack_rows(state["recent"])],
+            reference=unpack_rows(state["reference"]),
+            scored=state["scored"],
+            events=list(state["events"]),
+        )
+        return cls(setup, memory)
 
     def state(self) -> dict[str, Any]:
-        """Members, the reference, the rows for the next one, and when it was drawn anew."""
-        state: dict[str, Any] = msgspec.to_builtins(self._memory)
-        return state
+        """Members, the reference, the rows for the next one, and when it was drawn anew; scores packed."""
+        memory = self._memory
+        return {
+            "members": pack_profiles(memory.members),
+            "recent": pack_rows(memory.recent),
+            "reference": pack_rows(memory.reference),
+            "scored": memory.scored,
+            "events": list(memory.events),
+        }
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """A member of the better of two niches; others' best beside it."""
@@ -117,6 +131,13 @@ class Niches:
         """The best of each niche, best first."""
         best = sorted((niche[0] for niche in self._niches.values()), key=lambda one: one.rank_key)
         return tuple(one.program for one in best)
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """The niches that have a member, each under the number of its watched instance, from 0."""
+        return tuple(
+            view("even niche" if key == EVEN_NICHE else f"niche {key}", self._niches[key])
+            for key in sorted(self._niches)
+        )
 
     def _admit(self, fresh: Profile) -> bool:
         niche = self._niches.setdefault(self._niche_of(fresh), [])

@@ -19,10 +19,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-import msgspec
-
-from evolve.search.base import Meaning, Result, Selection, Setup, Strategy, Verdict
-from evolve.search.profiles import Profile, distinct, inspiration, profile_of
+from evolve.search.base import Meaning, PopulationView, Result, Selection, Setup, Strategy, Verdict
+from evolve.search.packing import pack_profiles, unpack_profiles
+from evolve.search.profiles import Profile, distinct, inspiration, profile_of, view
 
 RESERVE = 16
 TOURNAMENT = 3
@@ -47,11 +46,11 @@ class Pareto:
     @classmethod
     def restore(cls, setup: Setup, state: Mapping[str, Any]) -> Self:
         """The strategy whose `state` this was."""
-        return cls(setup, msgspec.convert(state["members"], list[Profile]))
+        return cls(setup, unpack_profiles(state["members"]))
 
     def state(self) -> dict[str, Any]:
-        """All members; at most `RESERVE` and one for each watched instance."""
-        return {"members": msgspec.to_builtins(self._members)}
+        """All members, packed; at most `RESERVE` and one for each watched instance."""
+        return {"members": pack_profiles(self._members)}
 
     def ask(self, number: int, random: random.Random) -> Selection:
         """A parent by its leads or by its rank; beside it others of the front, which may know better."""
@@ -89,6 +88,14 @@ class Pareto:
         """The programs that lead somewhere, and the best over all; best first."""
         leading = [one.program for one, lead in zip(self._members, self._leads, strict=True) if lead]
         return tuple(dict.fromkeys([one.program for one in self._members[:1]] + leading))
+
+    def populations(self) -> tuple[PopulationView, ...]:
+        """Those that lead somewhere, and the reserve of the others."""
+        pairs = list(zip(self._members, self._leads, strict=True))
+        return (
+            view("front", [one for one, lead in pairs if lead]),
+            view("reserve", [one for one, lead in pairs if not lead]),
+        )
 
 
 def _leads(members: Sequence[Profile]) -> list[int]:

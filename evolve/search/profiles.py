@@ -7,11 +7,13 @@ that a strategy's state stays small however many instances a problem has.
 
 import hashlib
 import random
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from evolve.search.base import Result, Setup
+from evolve.search.base import Place, PopulationView, Result, Setup
+from evolve.search.population import Member
 
 WATCHED = 12
 """Instances on which behaviour is watched."""
@@ -29,7 +31,7 @@ class Profile(msgspec.Struct, frozen=True, array_like=True):
     """The same for programs with the same score on every instance."""
     size: int
     scores: tuple[float, ...]
-    """On the watched instances; all of them have as many, but for programs told without any."""
+    """On the watched instances, coarse; all of them have as many, but for programs told without any."""
 
     @property
     def rank_key(self) -> tuple[float, int, str]:
@@ -50,15 +52,32 @@ def profile_of(result: Result) -> Profile | None:
 
 
 def watched(row: Sequence[float]) -> tuple[float, ...]:
-    """The places of a row that are watched."""
+    """The places of a row that are watched, as coarse scores."""
     count = min(len(row), WATCHED)
-    return tuple(row[place * len(row) // count] for place in range(count))
+    return coarse([row[place * len(row) // count] for place in range(count)])
+
+
+def coarse(scores: Sequence[float]) -> tuple[float, ...]:
+    """Scores without the second half of their bits as doubles: six significant digits are left.
+
+    The order of two scores stays, or they become equal; so ranks hardly change, and a state is half as long.
+    """
+    data = bytearray(struct.pack(f">{len(scores)}d", *scores))
+    for place in range(len(scores)):
+        data[8 * place + 4 : 8 * place + 8] = bytes(4)
+    return struct.unpack(f">{len(scores)}d", data)
 
 
 def signature_of(scores: Sequence[float]) -> str:
     """Ten significant digits of each score, wherever the point is: the scale of scores means nothing."""
     text = ",".join(f"{score:.9e}" for score in scores)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def view(name: str, members: Iterable[Profile | Member]) -> PopulationView:
+    """A population as people are shown it."""
+    best_first = sorted(members, key=lambda one: one.rank_key)
+    return PopulationView(name, tuple(Place(one.program, one.score) for one in best_first))
 
 
 def inspiration(setup: Setup, programs: Sequence[str], random: random.Random) -> tuple[str, ...]:

@@ -87,6 +87,63 @@ _SEARCH_CASES = (
         ),
         Deployment(num_replicas=32, num_groups=4, num_nodes=2, num_gpus=16),
     ),
+    _Case(
+        LoadModel(
+            layers=2,
+            experts=128,
+            windows=7,
+            tokens=200_000,
+            skew=0.9,
+            drift=0.3,
+            persistence=0.93,
+            burst=0.2,
+            shifts=1,
+        ),
+        Deployment(num_replicas=160, num_groups=8, num_nodes=4, num_gpus=16),
+    ),
+    _Case(
+        LoadModel(
+            layers=6,
+            experts=24,
+            windows=7,
+            tokens=40_000,
+            popularity=Popularity.ZIPF,
+            skew=0.7,
+            drift=0.2,
+            persistence=0.9,
+            burst=0.2,
+            idle=0.1,
+        ),
+        Deployment(num_replicas=40, num_groups=4, num_nodes=1, num_gpus=8),
+    ),
+    _Case(
+        LoadModel(
+            layers=4,
+            experts=48,
+            windows=7,
+            tokens=80_000,
+            skew=1.1,
+            drift=0.4,
+            persistence=0.95,
+            burst=0.15,
+        ),
+        Deployment(num_replicas=96, num_groups=8, num_nodes=4, num_gpus=32),
+    ),
+    _Case(
+        LoadModel(
+            layers=8,
+            experts=8,
+            windows=7,
+            tokens=20_000,
+            popularity=Popularity.ZIPF,
+            skew=0.8,
+            drift=0.25,
+            persistence=0.93,
+            burst=0.15,
+            shifts=1,
+        ),
+        Deployment(num_replicas=24, num_groups=2, num_nodes=2, num_gpus=8),
+    ),
 )
 
 # Cases of `test`: heavier tails, more shifts, other sizes.

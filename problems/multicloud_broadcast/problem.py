@@ -11,7 +11,7 @@ from evaluators.cloud.broadcast_cost import BroadcastCost, broadcast_cost
 from evaluators.cloud.broadcast_files import broadcast_files, read_broadcast
 from evaluators.cloud.broadcast_generator import RandomBroadcast
 from evaluators.cloud.broadcast_plan import checked_plan
-from evaluators.cloud.broadcast_published import COST_METRIC, SKYDISCOVER_COST_METRIC
+from evaluators.cloud.broadcast_published import COST_METRIC, SKYDISCOVER_COST_METRIC, published_score
 from evolve.problem import (
     Candidate,
     Direction,
@@ -96,6 +96,7 @@ class MulticloudBroadcast(Problem[Broadcast]):
                 "vm_usd": cost.vm_usd,
                 "transfer_s": cost.transfer_s,
                 SKYDISCOVER_COST_METRIC: cost.skydiscover_total_usd,
+                "published_score": published_score(cost.total_usd),
             },
             feedback=_feedback(broadcast, cost),
         )

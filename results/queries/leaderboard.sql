@@ -5,7 +5,7 @@ WITH ranked AS (
     SELECT
         program.id,
         row_number() OVER (
-            PARTITION BY run.problem, run.problem_version
+            PARTITION BY coalesce(run.reference_id, run.id)
             ORDER BY
                 CASE WHEN validation.score IS NULL THEN 1 ELSE 0 END,
                 validation.score DESC,

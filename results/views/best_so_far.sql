@@ -11,48 +11,52 @@
 -- seconds: wall time that had been spent on the run
 CREATE VIEW best_so_far AS
 SELECT
-    judged.run_id,
+    raised.run_id,
     run.name AS run,
-    judged.number AS proposal,
+    raised.number AS proposal,
     program.hash AS program,
-    judged.operator,
-    judged.model,
-    judged.score,
-    judged.before,
-    judged.programs_before + 1 AS evaluations,
-    coalesce(judged.cost_before, 0.0) + coalesce(judged.cost_usd, 0.0) AS cost_usd,
-    judged.seconds
+    proposal.operator,
+    proposal.model,
+    raised.score,
+    raised.before,
+    raised.programs_before + 1 AS evaluations,
+    sum(raised.cost_usd) OVER (PARTITION BY raised.run_id ORDER BY raised.number) AS cost_usd,
+    proposal.seconds
 FROM (
     SELECT
-        spent.*,
-        max(spent.score) OVER earlier AS before,
-        count(spent.program_id) OVER earlier AS programs_before,
-        sum(spent.cost_usd) OVER earlier AS cost_before
+        records.*,
+        (
+            SELECT coalesce(sum(llm_call.cost_usd), 0.0)
+            FROM llm_call
+            WHERE llm_call.run_id = records.run_id
+                AND llm_call.proposal > records.previous AND llm_call.proposal <= records.number
+        ) AS cost_usd
     FROM (
         SELECT
-            proposal.run_id,
-            proposal.number,
-            proposal.program_id,
-            proposal.operator,
-            proposal.model,
-            proposal.seconds,
-            evaluation.score,
-            paid.cost_usd
-        FROM proposal
-        LEFT JOIN evaluation
-            ON evaluation.program_id = proposal.program_id
-            AND evaluation.split = 'train' AND evaluation.status = 'ok'
-        LEFT JOIN (
-            SELECT run_id, proposal, sum(cost_usd) AS cost_usd
-            FROM llm_call
-            GROUP BY run_id, proposal
-        ) AS paid ON paid.run_id = proposal.run_id AND paid.proposal = proposal.number
-        WHERE proposal.status <> 'selected'
-    ) AS spent
-    WINDOW earlier AS (
-        PARTITION BY spent.run_id ORDER BY spent.number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    )
-) AS judged
-JOIN program ON program.id = judged.program_id
-JOIN run ON run.id = judged.run_id
-WHERE judged.score IS NOT NULL AND (judged.before IS NULL OR judged.score > judged.before)
+            judged.*,
+            lag(judged.number, 1, CAST(-1 AS BIGINT)) OVER (
+                PARTITION BY judged.run_id ORDER BY judged.number
+            ) AS previous
+        FROM (
+            SELECT
+                proposal.run_id,
+                proposal.number,
+                evaluation.score,
+                max(evaluation.score) OVER earlier AS before,
+                count(proposal.program_id) OVER earlier AS programs_before
+            FROM proposal
+            LEFT JOIN evaluation
+                ON evaluation.program_id = proposal.program_id
+                AND evaluation.split = 'train' AND evaluation.status = 'ok'
+            WHERE proposal.status <> 'selected'
+            WINDOW earlier AS (
+                PARTITION BY proposal.run_id ORDER BY proposal.number
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+        ) AS judged
+        WHERE judged.score IS NOT NULL AND (judged.before IS NULL OR judged.score > judged.before)
+    ) AS records
+) AS raised
+JOIN proposal ON proposal.run_id = raised.run_id AND proposal.number = raised.number
+JOIN program ON program.id = proposal.program_id
+JOIN run ON run.id = raised.run_id

@@ -14,6 +14,7 @@ from evolve.problem import EntryPoint, Limits, Split, Value
 from evolve.program import Program, files
 from tests.support.direct_candidate import DirectCandidate
 from tests.support.plugins import write_plugin
+from tests.support.shared_data import ROOT
 
 
 def check(folder: Path) -> Report:
@@ -30,6 +31,47 @@ def test_a_sound_plugin_is_told_to_be_sound(tmp_path: Path) -> None:
     assert report.figures.evaluation_seconds is not None and report.figures.proposals_per_hour is not None
     assert report.figures.proposals_per_hour == pytest.approx(3600 / report.figures.evaluation_seconds)
     assert len(asked) == len(set(asked)) > 5
+
+
+def test_what_is_done_once_is_no_part_of_the_time_of_an_evaluation(tmp_path: Path) -> None:
+    slow = "@cache\ndef slow():\n    sleep(1.0)\n\n\nproblem = Queue()"
+    report = check(
+        write_plugin(
+            tmp_path,
+            (PROBLEM, "from random", "from functools import cache\nfrom time import sleep\nfrom random"),
+            (PROBLEM, "def bound(self, instance):\n", "def bound(self, instance):\n        slow()\n"),
+            (PROBLEM, "problem = Queue()", slow),
+        )
+    )
+    assert report.findings == ()
+    assert report.figures.evaluation_seconds is not None and report.figures.evaluation_seconds < 1.0
+
+
+@pytest.mark.parametrize("name", ["curve", "bins"])
+def test_the_examples_that_the_documents_name_are_sound(name: str) -> None:
+    assert check(ROOT / "tests" / "support" / "problems" / name).findings == ()
+
+
+def test_a_word_of_the_workload_may_be_in_its_name(tmp_path: Path) -> None:
+    """Files are called after what is in them, and instances after files."""
+    with_label = (
+        (PROBLEM, '("durations",)', '("durations", "label")'),
+        (PROBLEM, "durations = instance.payload\n", "durations, label = instance.payload\n"),
+        (PROBLEM, CALL, 'answer = candidate.call("order", list(durations), label)'),
+        (PROBLEM, "return waiting(instance.payload,", "return waiting(instance.payload[0],"),
+        (PROBLEM, "key=instance.payload.__getitem__", "key=instance.payload[0].__getitem__"),
+        (PROBLEM, "jobs(first + number))", "(jobs(first + number), f'{split.value}-{number}{LABEL}'))"),
+        (PROBLEM, "problem = Queue()", "LABEL = ' jobs'\nproblem = Queue()"),
+        ("seed.py", "order(durations)", "order(durations, label)"),
+        *(
+            (f"baselines/{name}.py", "(durations):", "(durations, label):")
+            for name in ("fifo", "coarse", "fine")
+        ),
+        ("statement.md", "order(durations)", "order(durations, label)"),
+    )
+    assert check(write_plugin(tmp_path / "told", *with_label)).findings == ()
+    (finding,) = check(write_plugin(tmp_path / "named", *with_label, (PROBLEM, "' jobs'", "''"))).findings
+    assert "sends the name of the instance test-0" in finding.what
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from evolve.config import (
     DEFAULT_ARCHIVE,
     DEFAULT_LLM_OPERATORS,
     DEFAULT_OPERATORS,
+    LAG_WITH_MODELS,
     Budget,
     Course,
     ModelSettings,
@@ -55,6 +56,19 @@ def test_later_layers_win_and_none_gives_nothing() -> None:
     assert (settings.course.seed, settings.course.lag) == (2, 3)
     assert settings.course.strategy == "best_of_n"
     assert settings.budget.max_time == 60.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "lag"),
+    [
+        ({}, 12),
+        ({"models": {"openai/gpt-5-mini": {}}}, LAG_WITH_MODELS),
+        ({"strong_model": "openai/gpt-5"}, LAG_WITH_MODELS),
+        ({"models": {"openai/gpt-5-mini": {}}, "lag": 12}, 12),
+    ],
+)
+def test_a_run_with_models_looks_further_ahead(layer: dict[str, Any], lag: int) -> None:
+    assert make_settings(layer).course.lag == lag
 
 
 def test_a_file_gives_settings_of_every_kind(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evolve.problem import Direction, Outcome, Status
+from evolve.problem import Direction, Objective, Outcome, Status
 from evolve.scoring import (
     Reference,
     ScoreError,
@@ -13,6 +13,7 @@ from evolve.scoring import (
     gap,
     geometric_mean,
     judge,
+    merits,
 )
 
 NAMES = ("a", "b", "c")
@@ -198,3 +199,26 @@ def test_geometric_mean_lies_between_the_extremes(values: list[float]) -> None:
     mean = geometric_mean(values)
     assert min(values) * (1 - 1e-9) <= mean <= max(values) * (1 + 1e-9)
     assert geometric_mean(values[::-1]) == mean
+
+
+OBJECTIVES = (
+    Objective("makespan", "s", Direction.MINIMISE),
+    Objective("cost", "USD", Direction.MINIMISE),
+    Objective("cpu_seconds", "s", Direction.MINIMISE),
+    Objective("reward", "1", Direction.MAXIMISE),
+)
+
+
+def test_merits_are_means_with_more_being_better_and_no_measured_time() -> None:
+    outcomes = [
+        Outcome(instance="a", value=1.0, metrics={"cost": 1.0, "reward": 5.0}, cpu_seconds=0.5),
+        Outcome(instance="b", value=1.0, metrics={"cost": 4.0, "reward": 6.0}, cpu_seconds=0.7),
+    ]
+    assert merits(1.25, outcomes, OBJECTIVES) == (1.25, -2.5, 5.5)
+    assert merits(1.25, outcomes, OBJECTIVES[:1]) == (1.25,)
+
+
+@pytest.mark.parametrize("cost", [{}, {"cost": math.inf}, {"cost": math.nan}])
+def test_there_are_no_merits_where_a_metric_is_missing(cost: dict[str, float]) -> None:
+    outcomes = [Outcome(instance="a", metrics={"cost": 1.0}), Outcome(instance="b", metrics=cost)]
+    assert merits(1.0, outcomes, OBJECTIVES[:2]) == ()

@@ -22,6 +22,7 @@ from evolve.archive.records import RunRecord
 from evolve.archive.runs import get_run
 from evolve.errors import UserError
 from evolve.problem import Split
+from evolve.search.packing import unpack_members
 from results.fronts import read_reached
 from results.pictures import FORMATS, KINDS, check_drawable, picture
 from results.plots.anytime import anytime_figure
@@ -168,7 +169,7 @@ def test_niches_show_every_member_where_its_score_is(connection: Connection, sub
     state = connection.execute(
         sql("SELECT state FROM strategy_state WHERE run_id = :run"), {"run": subject.run.id}
     ).scalar_one()
-    islands = msgspec.json.decode(state)["strategy"]["islands"]
+    islands = [unpack_members(packed) for packed in msgspec.json.decode(state)["strategy"]["islands"]]
     axes = figure.axes[0]
     made = [
         point
@@ -178,11 +179,11 @@ def test_niches_show_every_member_where_its_score_is(connection: Connection, sub
     ]
     for row, members in enumerate(islands):
         scores = sorted(x for x, y in made if round(y) == row)
-        assert scores == sorted(member["score"] for member in members)
+        assert scores == sorted(member.score for member in members)
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == [f"island {row} ({len(members)})" for row, members in enumerate(islands)]
     assert subject.leader is not None
-    homes = sum(member["program"] == subject.leader.hash for members in islands for member in members)
+    homes = sum(member.program == subject.leader.hash for members in islands for member in members)
     crowned = lines_of(axes).get("champion")
     assert (0 if crowned is None else len(points(crowned))) == homes
 

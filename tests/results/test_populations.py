@@ -1,4 +1,4 @@
-"""Populations are found in whatever state a strategy writes."""
+"""Populations are told by the strategy that wrote the state."""
 
 import asyncio
 from pathlib import Path
@@ -16,40 +16,6 @@ from results.timeline import read_moments
 from tests.support.searches import Constants, searched
 
 
-def member(letter: str, score: float) -> dict[str, object]:
-    return {"program": letter * 32, "score": score, "signature": "s", "size": 3}
-
-
-def test_islands_are_in_their_order_with_their_best_first() -> None:
-    state = {"strategy": {"islands": [[member("a", 1.0), member("b", 2.0)], [], [member("c", 0.5)]]}}
-    found = populations_in(state)
-    assert [one.name for one in found] == ["island 0", "island 1", "island 2"]
-    assert [place.program[0] for place in found[0].members] == ["b", "a"]
-    assert found[1].best is None
-    assert found[2].best is not None
-    assert found[2].best.score == 0.5
-
-
-def test_niches_by_name_may_hold_one_program_each() -> None:
-    state = {"strategy": {"niches": {"1,2": member("a", 1.0), "3,4": [member("b", 2.0)]}, "count": 7}}
-    assert [(one.name, len(one.members)) for one in populations_in(state)] == [
-        ("niches 1,2", 1),
-        ("niches 3,4", 1),
-    ]
-
-
-def test_members_may_be_lists_that_begin_with_program_and_score() -> None:
-    state = {
-        "strategy": {
-            "members": [["a" * 32, 1, "s", [2.0]], ["b" * 32, 2.5, "s", [1.0]]],
-            "recent": [[1.0, 2.0]],
-        }
-    }
-    (found,) = populations_in(state)
-    assert found.name == "members"
-    assert [(place.program[0], place.score) for place in found.members] == [("b", 2.5), ("a", 1.0)]
-
-
 @pytest.mark.parametrize("strategy", [name for name in names(STRATEGY) if name != "best_of_n"])
 def test_every_strategy_that_keeps_programs_is_understood(strategy: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'evolve.db'}"
@@ -65,8 +31,19 @@ def test_every_strategy_that_keeps_programs_is_understood(strategy: str, tmp_pat
 
 
 def test_a_strategy_without_populations_has_none() -> None:
-    assert populations_in({"strategy": {"seed": "a", "champion": "b", "best": 1.0}}) == []
-    assert populations_in({"strategy": {"waiting": [], "names": ["a"], "pairs": [["a", 1.0]]}}) == []
+    assert populations_in({"strategy": {"seed": "a", "champion": "b", "best": 1.0}}, "best_of_n") == []
+
+
+@pytest.mark.parametrize("strategy", names(STRATEGY))
+def test_a_state_that_another_version_wrote_is_not_understood(strategy: str) -> None:
+    members = [{"program": "a" * 32, "score": 1.0, "signature": "b" * 16, "size": 3}]
+    for state in ({}, {"best": 1.0}, {"islands": [members]}, {"members": members}, {"members": 7}):
+        assert populations_in({"strategy": state}, strategy) == []
+    assert populations_in({}, strategy) == []
+
+
+def test_a_strategy_that_is_not_installed_has_none() -> None:
+    assert populations_in({"strategy": {"members": ""}}, "gone") == []
 
 
 def test_the_islands_of_a_run_hold_its_programs(connection: Connection, run: RunRecord) -> None:

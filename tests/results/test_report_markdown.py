@@ -5,6 +5,7 @@ import datetime
 import msgspec
 
 from evolve.archive.records import RunRecord, ScoredEvaluation
+from evolve.archive.software import SoftwareRecord, Versions
 from evolve.problem import Direction, Split, Status
 from results.comparison import contestants
 from results.report import ChampionReport, Report, Rival
@@ -13,6 +14,8 @@ from results.spending import Spent
 from results.statistics import Difference, Interval, Method
 
 SOURCE = 'def answer(x):\n    """```"""\n    return x\n'
+MOMENT = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+MADE_WITH = SoftwareRecord(0, MOMENT, Versions("0.9", "CPython 3.11.7", "2.3.0", "Linux 6 x86_64"))
 TRAIN = ScoredEvaluation("train", Status.OK, 1.5, {}, ())
 
 REPORT = Report(
@@ -31,7 +34,7 @@ REPORT = Report(
         champion_id=None,
         reason="interrupted",
         seconds=1.25,
-        created_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        created_at=MOMENT,
     ),
     digest="d" * 64,
     isolation={"full": 7},
@@ -49,6 +52,7 @@ REPORT = Report(
     reflections=[],
     spending=[],
     versions={"evolve": "1.0"},
+    software=[MADE_WITH],
     settings="seed = 3",
     commands=["evolve run curve"],
     notes=["something to know"],
@@ -130,3 +134,20 @@ def test_every_baseline_is_set_beside_the_champion() -> None:
     text = markdown(msgspec.structs.replace(REPORT, rivals=rivals))
     assert "| line | 10.0 % better | 5.0 to 15.0 % better (95 %) | 3 | 1 | 0 | 0.62 |" in text
     assert "| zero | not comparable: one of the two is not valid there |" in text
+
+
+def test_versions_are_those_that_the_run_was_made_with() -> None:
+    text = markdown(REPORT)
+    assert "Made with evolve 0.9, CPython 3.11.7, numpy 2.3.0, on Linux 6 x86_64." in text
+    assert "This report was written by evolve 1.0." in text
+    unknown = markdown(msgspec.structs.replace(REPORT, software=[]))
+    assert "Nobody wrote down the versions that the run was made with." in unknown
+
+
+def test_versions_of_a_run_that_was_continued_by_others_are_all_there() -> None:
+    later = SoftwareRecord(7, MOMENT, msgspec.structs.replace(MADE_WITH.versions, evolve="1.0"))
+    text = markdown(msgspec.structs.replace(REPORT, software=[MADE_WITH, later]))
+    assert "| 0 | 2026-01-02 00:00:00+00:00 | 0.9 | CPython 3.11.7 | 2.3.0 | Linux 6 x86_64 |" in text
+    assert "| 7 | 2026-01-02 00:00:00+00:00 | 1.0 | CPython 3.11.7 | 2.3.0 | Linux 6 x86_64 |" in text
+    alone = markdown(msgspec.structs.replace(REPORT, software=[later]))
+    assert "Of those before proposal 7 nobody wrote them down." in alone

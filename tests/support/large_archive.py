@@ -20,6 +20,7 @@ from evolve.archive.models import (
     Program,
     Proposal,
     Run,
+    Software,
     StrategyState,
     table_of,
 )
@@ -99,6 +100,16 @@ class _Filler:
         reference_id = _insert_one(connection, Run, fields | reference)
         run = {"name": self._name, "kind": "search", "reference_id": reference_id, "seconds": 9e5}
         run_id = _insert_one(connection, Run, fields | run)
+        software = {
+            "evolve": "0.1.0",
+            "python": "CPython 3.11.7",
+            "numpy": "2.3.0",
+            "platform": "Linux 6 x86_64",
+        }
+        connection.execute(
+            insert(table_of(Software)),
+            {"run_id": run_id, "number": 0, "proposal": 0, "started_at": _BEGUN, **software},
+        )
         for split, count in INSTANCES.items():
             connection.execute(
                 insert(Instance),

@@ -1,5 +1,6 @@
 """Runs move between archives, whichever their databases, without loss."""
 
+import datetime
 import multiprocessing
 import os
 import secrets
@@ -18,11 +19,22 @@ from evolve.archive.contents import contents_digest
 from evolve.archive.digest import run_digest
 from evolve.archive.engine import Archive, open_archive
 from evolve.archive.evaluations import add_evaluation, add_program, baseline_programs, program_key
-from evolve.archive.models import Base, Instance, Lease, LlmCall, Program, Run, table_of
+from evolve.archive.models import (
+    Base,
+    Evaluation,
+    Instance,
+    Lease,
+    LlmCall,
+    Program,
+    Proposal,
+    Run,
+    table_of,
+)
 from evolve.archive.moving import copy_run
 from evolve.archive.pruning import remove_prompts, remove_run
 from evolve.archive.records import now
-from evolve.archive.runs import find_run, list_runs
+from evolve.archive.runs import find_run, get_run, list_runs
+from evolve.archive.simplified import add_simplified
 from evolve.archive.tickets import issue_ticket, record_told
 from evolve.errors import UserError
 from evolve.problem import Outcome
@@ -35,7 +47,7 @@ from tests.evolve.archive.rows import (
     split_keys,
     start_search,
 )
-from tests.support.postgres import Server
+from tests.support.postgres import NewUrl, Server
 
 CALL = {
     "proposal": 1,
@@ -180,6 +192,90 @@ def test_copy_there_and_back_again(archive: Archive, target: Archive, tmp_path: 
     copy_run(target, third, run, "renamed")
     assert contents(third, "renamed") == contents(archive, "search")
     third.close()
+
+
+def _named_rows(archive: Archive) -> dict[str, list[str]]:
+    """Every row of every table, with names in the place of keys; not by what `moving` itself goes by."""
+    tables = Base.metadata.tables
+    with archive.reading() as connection:
+        rows = {
+            name: [dict(row) for row in connection.execute(select(table)).mappings()]
+            for name, table in tables.items()
+            if name != "lease"
+        }
+    runs = {row["id"]: row["name"] for row in rows["run"]}
+    programs = {row["id"]: (runs[row["run_id"]], row["hash"]) for row in rows["program"]}
+    evaluations = {row["id"]: (programs[row["program_id"]], row["split"]) for row in rows["evaluation"]}
+    instances = {row["id"]: (runs[row["run_id"]], row["name"]) for row in rows["instance"]}
+    names: dict[str, dict[int, Any]] = {
+        "run_id": runs,
+        "reference_id": runs,
+        "champion_id": programs,
+        "program_id": programs,
+        "evaluation_id": evaluations,
+        "instance_id": instances,
+    }
+
+    def named(name: str, value: Any) -> Any:
+        if isinstance(value, datetime.datetime):
+            return value.astimezone(datetime.UTC)
+        return names[name].get(value) if name in names else value
+
+    return {
+        table: sorted(
+            repr({name: named(name, value) for name, value in row.items() if name != "id"}) for row in found
+        )
+        for table, found in rows.items()
+    }
+
+
+def test_every_row_is_the_same_there_and_back_again(
+    archive: Archive, target: Archive, new_url: NewUrl
+) -> None:
+    search = fill(archive)
+    _simplify(archive, search, 3)
+    copy_run(archive, target, search.run)
+    third = open_archive(new_url())
+    with target.reading() as connection:
+        copy_run(target, third, get_run(connection, "search"))
+    expected = _named_rows(archive)
+    assert all(expected.values())
+    assert _named_rows(target) == expected
+    assert _named_rows(third) == expected
+    third.close()
+
+
+def _simplify(archive: Archive, search: Search, number: int) -> None:
+    """Put a simpler form of a program on record."""
+    keys = {"train": (evaluation_of(1.25), _keys(archive, search, "train"))}
+    add_simplified(archive, search.run, program_of(1).id, program_of(100 + number), "shorter", keys)
+
+
+def test_simpler_forms_are_completed_and_removed_with_their_run(archive: Archive, target: Archive) -> None:
+    search = fill(archive)
+    _simplify(archive, search, 1)
+    copy_run(archive, target, search.run)
+    _simplify(archive, search, 2)
+    with target.reading() as connection:
+        there = get_run(connection, "search")
+    own = Search(there, search.lease, search.journal, search.history)
+    _simplify(target, own, 3)
+    for _ in range(2):
+        assert copy_run(archive, target, search.run).was_there
+    query = (
+        select(Proposal.number, Program.hash, Evaluation.score)
+        .join(Program, Program.id == Proposal.program_id)
+        .join(Run, Run.id == Proposal.run_id)
+        .join(Evaluation, Evaluation.program_id == Program.id)
+        .where(Run.kind == "simplified")
+        .order_by(Proposal.number)
+    )
+    with target.reading() as connection:
+        found = [tuple(row) for row in connection.execute(query)]
+    assert found == [(place, program_of(100 + n).id, 1.25) for place, n in enumerate((1, 3, 2))]
+    remove_run(target, there)
+    with target.reading() as connection:
+        assert connection.execute(query).all() == []
 
 
 def test_copying_twice_changes_nothing(archive: Archive, target: Archive) -> None:

@@ -34,7 +34,7 @@ def _check_said(done: Finished, words: str, code: int) -> None:
     [
         (f"mysql://me:{SECRET}@host/runs", "no driver for 'mysql'; sqlite and postgresql are known"),
         (f"postgresql+nonsense://me:{SECRET}@host/runs", "no driver for 'postgresql+nonsense'"),
-        (f"postgresql+pg8000://me:{SECRET}@host/runs", "needs the Python package pg8000"),
+        (f"postgresql+pg8000://me:{SECRET}@host/runs", "begin the URL with postgresql://"),
         (f"postgresql//me:{SECRET}@host/runs", "a server is given as postgresql://user@host/database"),
         (f"postgresql:me:{SECRET}@host/runs", "a server is given as postgresql://user@host/database"),
         (f"postgresql://me:{SECRET}@host:port/runs", "a server is given as postgresql://user@host/database"),
@@ -128,7 +128,7 @@ def test_server_that_goes_away_is_told_in_words(postgres: Server) -> None:
     with postgres.new_urls() as new:
         url = new()
         archive = open_archive(url)
-        with pytest.raises(ArchiveError), archive.writing() as connection:
+        with pytest.raises(ArchiveError, match="the server ended"), archive.writing() as connection:
             with postgres.connect() as other:
                 other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",

@@ -96,7 +96,7 @@ def test_diff_takes_a_program_before_a_folder_of_its_name(folder: Path, tmp_path
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_an_exported_folder_earns_its_score_again(folder: Path, tmp_path: Path, split: str) -> None:
     row = rows(folder)[0]
-    done = evolve("export", str(row["program"]), "-o", tmp_path / "best", cwd=folder)
+    done = evolve("export", str(row["program"]), "--as-is", "-o", tmp_path / "best", cwd=folder)
     assert done.code == 0, done.err
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == FILES
     assert (tmp_path / "best" / "main.py").read_text().startswith("# bins: program ")
@@ -107,9 +107,9 @@ def test_an_exported_folder_earns_its_score_again(folder: Path, tmp_path: Path, 
 
 def test_export_as_one_text(folder: Path, tmp_path: Path) -> None:
     row = rows(folder)[0]
-    assert evolve("export", str(row["program"]), "-o", tmp_path / "best.py", cwd=folder).code == 0
+    assert evolve("export", str(row["program"]), "--as-is", "-o", tmp_path / "best.py", cwd=folder).code == 0
     text = (tmp_path / "best.py").read_text()
-    assert text == evolve("export", str(row["program"]), cwd=folder).out
+    assert text == evolve("export", str(row["program"]), "--as-is", cwd=folder).out
     assert Program.parse(text).id == row["program"]
     words = ("compare", bins.FOLDER, tmp_path / "best.py", str(row["program"]), "--format", "json")
     assert evolve(*words, cwd=folder).json()["ratio"] == 1.0

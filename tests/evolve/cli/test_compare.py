@@ -122,7 +122,7 @@ def test_a_program_of_a_run_uses_its_stored_evaluation_and_leaves_the_run_alone(
 
 def test_a_file_is_as_good_as_the_program_that_was_exported_to_it(folder: Path, tmp_path: Path) -> None:
     best, file = str(champion(folder)["program"]), tmp_path / "best.py"
-    evolve("export", best, "-o", file, cwd=folder)
+    evolve("export", best, "--as-is", "-o", file, cwd=folder)
     answer = evolve(
         "compare", curve.FOLDER, file, best[:12], "--split", "test", "--format", "json", cwd=folder
     ).json()

@@ -87,7 +87,7 @@ def test_export_writes_a_program_that_runs_and_keeps_what_is_there(folder: Path,
 
 def test_an_exported_program_earns_its_score_again(folder: Path, tmp_path: Path) -> None:
     row, target = best(folder), tmp_path / "best.py"
-    evolve("export", str(row["program"]), "-o", target, cwd=folder)
+    evolve("export", str(row["program"]), "--as-is", "-o", target, cwd=folder)
     for split in ("train", "validation", "test"):
         again = evolve(
             "evaluate", curve.FOLDER, target, "--split", split, "--format", "json", cwd=folder

@@ -7,8 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from evolve import __version__
 from evolve.archive.engine import open_archive
 from evolve.champion import FINALISTS
 from evolve.config import DEFAULT_OPERATORS, make_settings
@@ -73,6 +75,9 @@ def test_markdown_has_verdict_source_and_difference_to_the_seed(folder: Path) ->
     assert "-    return 1.0 * x\n" in text
     assert "| evolved |" in text
     assert "| gap test |" in text
+    (made_with,) = report["software"]
+    assert (made_with["proposal"], made_with["numpy"]) == (0, np.__version__)
+    assert f"Made with evolve {__version__}, {made_with['python']}, numpy {np.__version__}, on" in text
 
 
 def test_the_commands_make_the_same_run_again(folder: Path, tmp_path: Path) -> None:

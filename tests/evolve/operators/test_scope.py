@@ -3,8 +3,9 @@ import textwrap
 
 import pytest
 
+from evolve.bundle import SourceFile, bundle
 from evolve.operators.kinds import Kinds
-from evolve.operators.scope import Kind, Scope, scopes_of, unbound_names
+from evolve.operators.scope import Kind, Scope, program_scopes, scopes_of, unbound_names
 from tests.evolve.operators.programs import COMPOSITE, PACKING, PLAIN_BRIEF, RULE_BRIEF
 
 
@@ -140,3 +141,26 @@ def test_names_that_have_to_stay_whole() -> None:
         "n",
         "rest",
     ]
+
+
+def test_a_file_sees_of_other_files_what_it_imports() -> None:
+    first = "from rules import weight\n\n\ndef f(x):\n    return weight(x) + SCALE\n\n\nHERE = 1\n"
+    source = bundle(
+        [
+            SourceFile("main.py", first),
+            SourceFile("rules.py", "SCALE = 2.0\ndef weight(x):\n    return x * SCALE"),
+            SourceFile("lib/empty.py", ""),
+            SourceFile("lib/last.py", "OTHER = HERE"),
+        ]
+    )
+    found = program_scopes(source)
+    modules = [list(scope.values) for scope in found if isinstance(scope.node, ast.Module)]
+    assert modules == [["weight", "f", "HERE"], ["SCALE", "weight"], [], ["OTHER"]]
+    functions = [scope for scope in found if isinstance(scope.node, ast.FunctionDef)]
+    assert [list(scope.outer_names) for scope in functions] == [["weight", "f", "HERE"], ["SCALE", "weight"]]
+    assert unbound_names(found) == {"SCALE", "HERE"}
+
+
+def test_a_program_of_one_file_has_the_scopes_of_its_module() -> None:
+    source = "import math\n\n\ndef f(x):\n    return math.sqrt(x)\n"
+    assert [list(scope.values) for scope in program_scopes(source)] == [["math", "f"], ["x"]]

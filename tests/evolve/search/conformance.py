@@ -26,6 +26,8 @@ SETUP = Setup(baselines=BASELINES)
 OPERATOR = "anything"
 """What made the programs is not the strategy's business."""
 LAG = 5
+LARGEST_STATE = 32 * 2**10
+"""Characters that a state may have: it is stored with every commit."""
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ class Drive:
         if result.program is not None and result.score is not None:
             self._scores[result.program] = result.score
         self._check_elites(verdict)
+        self._check_populations()
         for asked in range(1, LAG + 1) if number == 0 else (number + LAG,):
             self._ask(asked)
         return verdict
@@ -121,6 +124,20 @@ class Drive:
         scores = [self._scores[one] for one in elites]
         assert scores == sorted(scores, reverse=True), "the best elite comes first"
         assert elites or verdict.meaning is not Meaning.ACCEPTED, "accepted, and no population has it"
+
+    def _check_populations(self) -> None:
+        before = state_text(self.strategy)
+        populations = self.strategy.populations()
+        assert state_text(self.strategy) == before, "a look at the populations changed the state"
+        assert len({one.name for one in populations}) == len(populations), "two populations of one name"
+        members = [member for one in populations for member in one.members]
+        assert all(self._scores.get(one.program) == one.score for one in members), "not its score"
+        for one in populations:
+            scores = [member.score for member in one.members]
+            assert scores == sorted(scores, reverse=True), f"the best of {one.name} comes first"
+        if populations:
+            homeless = {*self.strategy.elites()} - {member.program for member in members}
+            assert not homeless, "an elite that is in no population"
 
     def _check_verdict(self, result: Result, verdict: Verdict) -> None:
         assert (verdict.meaning is Meaning.FAILED) == (result.score is None)
@@ -206,6 +223,7 @@ class StrategyConformance:
         straight = Drive(kind.start(SETUP), seed=seed).tell_all(fates[:cut])
         restored = straight.restored()
         assert state_text(restored.strategy) == state_text(straight.strategy)
+        assert restored.strategy.populations() == straight.strategy.populations()
         for fate in fates[cut:]:
             straight.tell(fate)
             restored.tell(fate)
@@ -231,7 +249,7 @@ class StrategyConformance:
             if number % 20 == 19:
                 sizes.append(len(state_text(drive.strategy)))
         assert max(sizes[50:]) <= 1.25 * max(sizes[:50])
-        assert max(sizes) <= 2**18
+        assert max(sizes) <= LARGEST_STATE
 
     def test_stored_state_does_not_change_later(self, kind: type[Strategy]) -> None:
         drive = Drive(kind.start(SETUP)).tell_all([scored(1.0), scored(1.5)])

@@ -26,7 +26,7 @@ def _founded() -> Adaptive:
 
 
 def test_seed_program_founds_all_islands() -> None:
-    founders = [[one["program"] for one in island["members"]] for island in _founded().state()["islands"]]
+    founders = [[one.program for one in island.members] for island in _founded().populations()]
     assert founders == [["0" * 32]] * ISLANDS
 
 
@@ -77,15 +77,14 @@ def test_overdue_island_starts_anew_from_its_best_and_the_leader() -> None:
         adaptive.tell(_result(number, 0, 1.0 - number / 100))
     for number in range(12, 12 + int(RESTART_LEAST) + 10):
         adaptive.tell(_result(number, 0, None))
-    islands = adaptive.state()["islands"]
-    assert [one["program"] for one in islands[0]["members"]] == [f"{1:032x}", "0" * 32]
-    assert [one["program"] for one in islands[1]["members"]] == [f"{1:032x}", "0" * 32]
-    assert len(islands[2]["members"]) == 1
+    islands = adaptive.populations()
+    assert [one.program for one in islands[0].members] == [f"{1:032x}", "0" * 32]
+    assert [one.program for one in islands[1].members] == [f"{1:032x}", "0" * 32]
+    assert len(islands[2].members) == 1
 
 
 def test_leading_island_is_never_started_anew() -> None:
     drive = Drive(Adaptive.start(SETUP)).tell_all([scored(2.0), *[scored(1.0 + n / 999) for n in range(60)]])
-    members = {one["program"] for island in drive.strategy.state()["islands"] for one in island["members"]}
+    members = drive.strategy.populations()
     drive.tell_all([FAILED] * 600)
-    after = {one["program"] for island in drive.strategy.state()["islands"] for one in island["members"]}
-    assert after == members, "all lead with the same program"
+    assert drive.strategy.populations() == members, "all lead with the same program"

@@ -12,7 +12,7 @@ from tests.evolve.search.conformance import BASELINES, FAILED, FATES, NOTHING, S
 
 
 def _members(islands: Islands) -> list[list[str]]:
-    return [[member["program"] for member in members] for members in islands.state()["islands"]]
+    return [[member.program for member in view.members] for view in islands.populations()]
 
 
 def _start() -> tuple[Islands, Drive]:

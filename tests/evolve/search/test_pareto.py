@@ -22,9 +22,9 @@ def test_program_that_leads_nowhere_is_dropped_when_it_is_not_among_the_best() -
     drive = Drive(Pareto.start(SETUP)).tell_all([scored(2.0 + number / 8) for number in range(RESERVE)])
     assert drive.tell(scored(1.0)).meaning is Meaning.NOT_BETTER
     assert drive.tell(scored(9.0)).meaning is Meaning.ACCEPTED
-    members = drive.strategy.state()["members"]
+    members = [one.program for view in drive.strategy.populations() for one in view.members]
     assert len(members) == RESERVE
-    assert _program(0) not in [member[0] for member in members]
+    assert _program(0) not in members
 
 
 def test_leaders_become_parents_in_proportion_to_their_leads() -> None:

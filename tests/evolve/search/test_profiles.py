@@ -1,8 +1,20 @@
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evolve.randomness import stream
 from evolve.search.base import Result, Selection, Setup
-from evolve.search.profiles import BASELINE_SHARE, WATCHED, inspiration, profile_of, signature_of, watched
+from evolve.search.profiles import (
+    BASELINE_SHARE,
+    WATCHED,
+    coarse,
+    inspiration,
+    profile_of,
+    signature_of,
+    watched,
+)
 
 
 def test_short_rows_are_watched_whole_and_long_ones_evenly() -> None:
@@ -10,6 +22,16 @@ def test_short_rows_are_watched_whole_and_long_ones_evenly() -> None:
     assert watched([]) == ()
     row = [float(place) for place in range(5 * WATCHED)]
     assert watched(row) == tuple(row[::5])
+
+
+@given(scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=20))
+def test_coarse_scores_keep_their_order_and_six_digits(scores: list[float]) -> None:
+    rough = coarse(scores)
+    assert coarse(rough) == rough
+    for one, other in pairwise(sorted(scores)):
+        assert coarse([one]) <= coarse([other])
+    for before, after in zip(scores, rough, strict=True):
+        assert abs(before - after) <= abs(before) * 1e-6 or abs(before) < 1e-300
 
 
 def test_signature_tells_rows_apart_whatever_their_scale() -> None:

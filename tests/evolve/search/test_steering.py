@@ -15,6 +15,7 @@ from evolve.operators.base import Role
 from evolve.search.base import Result, Selection, Strategy
 from evolve.search.best_of_n import BestOfN
 from evolve.search.islands import Islands
+from evolve.search.packing import unpack_members
 from evolve.search.steering import (
     CHOOSERS,
     ELITES,
@@ -252,9 +253,9 @@ def test_the_latest_failures_wait_for_repair() -> None:
 def test_repaired_program_takes_the_place_of_the_failed_one() -> None:
     run = SteeredRun(planned(EDIT, REPAIR))
     run.go_on(60, lambda number, choice: scored(5.0 + number) if choice.operator == "repair" else CRASHED)
-    islands = run.steering.state()["strategy"]["islands"]
+    islands = map(unpack_members, run.steering.state()["strategy"]["islands"])
     for island, members in enumerate(islands):
-        repaired = [int(one["program"], 16) for one in members if int(one["program"], 16) > 0]
+        repaired = [int(one.program, 16) for one in members if int(one.program, 16) > 0]
         assert repaired
         assert {run.choices[number].selection.context["island"] for number in repaired} == {island}
 

@@ -8,8 +8,9 @@ import pytest
 import problems.moe_expert_placement.problem as module
 from evolve.execution.evaluate import evaluate_program
 from evolve.execution.sandbox import Sandbox
-from evolve.problem import Outcome, Split, Status
+from evolve.problem import CandidateFailure, Outcome, Split, Status
 from problems.moe_expert_placement.problem import problem
+from tests.support.direct_candidate import DirectCandidate
 
 HONEST = (Path(str(module.__file__)).parent / problem.baselines["EPLB (global)"]).read_text()
 WRAPPED = (
@@ -72,3 +73,61 @@ def test_a_trick_changes_nothing(sandbox: Sandbox, trick: str) -> None:
 def test_a_cheat_gets_no_score(sandbox: Sandbox, cheat: str) -> None:
     (outcome,) = _judged(sandbox, WRAPPED + INVALID[cheat])
     assert (outcome.status, outcome.value) == (Status.INVALID, None)
+
+
+FORTUNE_TELLER = (
+    WRAPPED
+    + """    found = other_windows(weight)
+    if found:
+        raise LookupError(f"{len(found)} windows within reach")
+    return phy2log
+
+
+def other_windows(weight):
+    import gc
+    import sys
+    for module in ("evaluators", "evaluators.moe.replay", "problems", "evolve"):
+        try:
+            __import__(module)
+            return [module]
+        except ImportError:
+            pass
+    reach, frame = list(gc.get_objects()), sys._getframe()
+    while frame is not None:
+        reach += [*frame.f_locals.values(), *frame.f_globals.values()]
+        frame = frame.f_back
+    # NumPy's arrays are no objects of the collector, but what holds them is: two levels down are enough.
+    reach += [inner for one in reach if isinstance(one, (list, tuple, dict))
+              for inner in (one.values() if isinstance(one, dict) else one)]
+    # All windows have the same number of tokens in a layer; what was made of those seen is sorted out.
+    seen.append(np.sort(weight, axis=-1))
+    windows = []
+    for one in reach:
+        if isinstance(one, np.ndarray) and one.dtype == weight.dtype and one.shape[-2:] == weight.shape:
+            windows += list(one.reshape(-1, *weight.shape))
+    return [
+        one
+        for one in windows
+        if (one.sum(axis=-1) == weight.sum(axis=-1)).all()
+        and not any((np.sort(one, axis=-1) == known).all() for known in seen)
+    ]
+
+
+seen = []
+"""
+)
+
+
+def test_the_next_window_is_out_of_reach(sandbox: Sandbox) -> None:
+    """Published evaluators hold all windows in the process of the program; it would raise if it found one."""
+    values = [outcome.value for outcome in _judged(sandbox, HONEST)]
+    found = _judged(sandbox, FORTUNE_TELLER)
+    assert [outcome.status for outcome in found] == [Status.OK] * len(values), found[-1].feedback
+    assert [outcome.value for outcome in found] == values
+
+
+def test_the_fortune_teller_finds_windows_where_they_are_within_reach() -> None:
+    """The same program in the evaluator's own process, so that the test above can fail."""
+    instance = problem.instances(Split.TRAIN)[-1]
+    with pytest.raises(CandidateFailure, match="LookupError: "):
+        problem.evaluate(instance, DirectCandidate(FORTUNE_TELLER))

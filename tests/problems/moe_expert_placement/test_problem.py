@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from problems.moe_expert_placement.workloads import generated_workloads
 from tests.support.direct_candidate import DirectCandidate
 
 FOLDER = Path(str(module.__file__)).parent
+DOCUMENT = (FOLDER.parents[1] / "docs" / "problems" / "moe_expert_placement.md").read_text()
 SOURCES = {
     name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
 }
@@ -70,6 +72,36 @@ def test_instances_are_the_same_at_every_call_and_all_different() -> None:
     train, validation = problem.instances(Split.TRAIN), problem.instances(Split.VALIDATION)
     for one, other in zip(train, validation, strict=True):
         assert not np.array_equal(one.payload.loads.windows, other.payload.loads.windows)
+
+
+@pytest.mark.parametrize("split", Split)
+def test_there_are_enough_instances_to_tell_programs_apart(split: Split) -> None:
+    assert len(problem.instances(split)) >= 8
+
+
+def test_the_figures_in_the_document() -> None:
+    for program in problem.baselines:
+        (row,) = re.findall(rf"^\| {re.escape(program)} \|(.*)\|$", DOCUMENT, re.MULTILINE)
+        means = [np.mean([o.value for o in _outcomes(program, split)]) for split in Split]
+        assert [float(cell) for cell in row.split("|")] == pytest.approx(means, abs=5.1e-5)
+
+
+PUBLISHED_TRIPLE = """
+def published(*arguments):
+    phy2log = np.asarray(mapping(*arguments))
+    counts = np.array([np.bincount(row, minlength=arguments[0].shape[1]) for row in phy2log])
+    return phy2log, np.zeros((*counts.shape, counts.max()), dtype=np.int64), counts
+"""
+
+
+def test_a_published_triple_in_the_documents_wrapper() -> None:
+    (wrapper,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    program = SOURCES["EPLB (global)"].replace("def rebalance_experts(", "def mapping(")
+    candidate = DirectCandidate(f"{program}{PUBLISHED_TRIPLE}{wrapper}")
+    for instance, expected in zip(
+        problem.instances(Split.TRAIN), _outcomes("EPLB (global)", Split.TRAIN), strict=True
+    ):
+        assert problem.evaluate(instance, candidate) == expected
 
 
 def test_the_published_deployment_is_in_train_and_in_test() -> None:

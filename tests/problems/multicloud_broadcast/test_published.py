@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from evaluators.cloud.broadcast import Broadcast
 from evaluators.cloud.broadcast_published import (
     leaderboard_cost,
     leaderboard_score,
+    published_score,
     skydiscover_cost,
     skydiscover_score,
 )
@@ -49,6 +51,7 @@ def assert_dijkstra(found: Sequence[Outcome]) -> None:
     assert f"{leaderboard_cost(found):.3f}" == "1045.860"
     # As the leaderboard stores it.
     assert leaderboard_score(found) == pytest.approx(26.737131608352556, rel=1e-14)
+    assert np.mean([one.metrics["published_score"] for one in found]) == pytest.approx(26.737131608352556)
     assert f"{skydiscover_cost(found):.3f}" == "1035.136"
     assert [f"{one.metrics['skydiscover_total_usd']:.2f}" for one in found] == [
         "162.04",
@@ -120,4 +123,6 @@ def test_progress_below_the_leaderboards_best_cost_is_told() -> None:
 
     assert leaderboard_score(outcome(626.24)) == leaderboard_score(outcome(622.196)) == 100.0
     assert leaderboard_score(outcome(1300.0)) == 0.0
+    assert published_score(626.24 / 5) == pytest.approx(100.0)
+    assert published_score(622.196 / 5) == pytest.approx(100.7, abs=0.01)
     assert leaderboard_cost(outcome(622.196)) < leaderboard_cost(outcome(626.24))

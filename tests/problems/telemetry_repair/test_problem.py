@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from problems.telemetry_repair.problem import problem
 from tests.support.direct_candidate import DirectCandidate
 
 FOLDER = Path(str(module.__file__)).parent
+DOCUMENT = FOLDER.parents[1] / "docs" / "problems" / "telemetry_repair.md"
 SOURCES = {
     name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
 }
@@ -51,7 +53,7 @@ def test_first_principles_are_the_yardstick_and_passing_through_does_not_pay(spl
 
 
 def test_figures_in_the_documents() -> None:
-    text = (FOLDER.parents[1] / "docs" / "problems" / "telemetry_repair.md").read_text()
+    text = DOCUMENT.read_text()
     for program in problem.baselines:
         row = next(line for line in text.splitlines() if line.startswith(f"| {program}"))
         told = [float(cell) for cell in row.split("|")[2:5]]
@@ -83,6 +85,15 @@ def test_a_published_file_is_one_instance(tmp_path: Path) -> None:
     assert (instance.name, len(instance.payload.snapshots)) == ("evaluation_data", 5)
     outcome = problem.evaluate(instance, DirectCandidate(SOURCES["first-principles repair"]))
     assert outcome.status is Status.OK
+
+
+def test_the_wrapper_in_the_documents_changes_nothing(sandbox: Sandbox) -> None:
+    (wrapper,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    program = SOURCES["first-principles repair"]
+    published = program.replace("def run_repair(", "def repair_network_telemetry(")
+    assert published != program
+    found = _judged(sandbox, f"{published}\n\n{wrapper}")
+    assert [outcome.value for outcome in found] == [outcome.value for outcome in _judged(sandbox, program)]
 
 
 # --- What worked against the published evaluator, tried through the sandbox -------------------------------

@@ -1,5 +1,6 @@
 """A problem for tests: come close to a curve. Evaluates in microseconds."""
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -38,8 +39,8 @@ class Curve(Problem[float]):
     def evaluate(self, instance: Instance[float], candidate: Candidate) -> Outcome:
         x = instance.payload
         answer = candidate.call("answer", x)
-        if not isinstance(answer, int | float):
-            raise InvalidDecision(f"answer({x}) is {answer!r} and not a number")
+        if not isinstance(answer, int | float) or not math.isfinite(answer):
+            raise InvalidDecision(f"answer({x}) is {answer!r} and not a finite number")
         distance = 1.0 + abs(answer - (x * x + 3.0))
         return Outcome(instance=instance.name, value=distance, metrics={"answer": float(answer)})
 
