@@ -28,7 +28,8 @@ class _Case(msgspec.Struct, frozen=True):
     deployment: Deployment
 
 
-# Cases of `train` and `validation`: moderate tails, and small enough for thousands of evaluations.
+# Cases of `train` and `validation`: moderate tails, a shift or two, and small enough for thousands of
+# evaluations.
 _SEARCH_CASES = (
     _Case(
         LoadModel(
@@ -40,7 +41,7 @@ _SEARCH_CASES = (
             drift=0.3,
             persistence=0.95,
             burst=0.2,
-            shifts=1,
+            shifts=2,
             idle=0.05,
         ),
         PUBLISHED,
@@ -55,6 +56,7 @@ _SEARCH_CASES = (
             drift=0.25,
             persistence=0.95,
             burst=0.2,
+            shifts=1,
             idle=0.05,
         ),
         Deployment(num_replicas=80, num_groups=8, num_nodes=4, num_gpus=16),
@@ -70,7 +72,7 @@ _SEARCH_CASES = (
             drift=0.2,
             persistence=0.93,
             burst=0.15,
-            shifts=1,
+            shifts=2,
         ),
         Deployment(num_replicas=48, num_groups=8, num_nodes=2, num_gpus=8),
     ),
@@ -84,6 +86,7 @@ _SEARCH_CASES = (
             drift=0.2,
             persistence=0.9,
             burst=0.15,
+            shifts=1,
         ),
         Deployment(num_replicas=32, num_groups=4, num_nodes=2, num_gpus=16),
     ),
@@ -97,7 +100,7 @@ _SEARCH_CASES = (
             drift=0.3,
             persistence=0.93,
             burst=0.2,
-            shifts=1,
+            shifts=2,
         ),
         Deployment(num_replicas=160, num_groups=8, num_nodes=4, num_gpus=16),
     ),
@@ -112,6 +115,7 @@ _SEARCH_CASES = (
             drift=0.2,
             persistence=0.9,
             burst=0.2,
+            shifts=1,
             idle=0.1,
         ),
         Deployment(num_replicas=40, num_groups=4, num_nodes=1, num_gpus=8),
@@ -126,6 +130,7 @@ _SEARCH_CASES = (
             drift=0.4,
             persistence=0.95,
             burst=0.15,
+            shifts=1,
         ),
         Deployment(num_replicas=96, num_groups=8, num_nodes=4, num_gpus=32),
     ),
@@ -140,7 +145,7 @@ _SEARCH_CASES = (
             drift=0.25,
             persistence=0.93,
             burst=0.15,
-            shifts=1,
+            shifts=2,
         ),
         Deployment(num_replicas=24, num_groups=2, num_nodes=2, num_gpus=8),
     ),
