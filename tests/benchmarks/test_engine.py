@@ -142,9 +142,9 @@ def enlarge(file: Path, count: int) -> None:
         )
         db.executemany(
             "INSERT INTO proposal (run_id, number, status, operator, parents, inspirations, context,"
-            " improvement, program_id, committed_at) VALUES (?, ?, 'not_better', 'constants', ?, '[]',"
-            " '{\"island\": 0}', 0.0, ?, '2026-01-01 00:00:00.000000')",
-            ((run, last + n, f'["{parent}"]', program + n) for n in new),
+            " seen, improvement, program_id, committed_at) VALUES (?, ?, 'not_better', 'constants', ?, '[]',"
+            " '{\"island\": 0}', ?, 0.0, ?, '2026-01-01 00:00:00.000000')",
+            ((run, last + n, f'["{parent}"]', last + n - 1, program + n) for n in new),
         )
         db.commit()
 
