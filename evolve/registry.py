@@ -77,10 +77,10 @@ def _modules(kind: PluginKind) -> dict[str, ModuleType]:
 
 def installed_plugins(group: str) -> Mapping[str, EntryPoint]:
     """What installed distributions offer in an entry point group, by name."""
-    return {point.name: point for point in _entry_points(tuple(sys.path)).select(group=group)}
+    return {point.name: point for point in entry_points_on(tuple(sys.path), group)}
 
 
-@functools.lru_cache(maxsize=4)
-def _entry_points(path: tuple[str, ...]) -> EntryPoints:
-    """All entry points on a path; reading them takes some milliseconds each time."""
-    return entry_points()
+@functools.lru_cache(maxsize=32)
+def entry_points_on(path: tuple[str, ...], group: str) -> EntryPoints:
+    """The entry points of a group on a path. Reading them takes milliseconds, so it is done once for each."""
+    return entry_points(group=group)

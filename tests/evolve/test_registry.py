@@ -16,6 +16,7 @@ def _install(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
         return EntryPoints(points).select(group=group)
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr(registry, "entry_points_on", registry.entry_points_on.__wrapped__)
 
 
 def test_shipped_plugins_are_found() -> None:
