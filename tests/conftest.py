@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from evolve.config import available_cores
 from tests.support.postgres import NewUrl, Server, running_server
 
 # The machines are shared and slow at times; how long an example takes proves nothing.
 settings.register_profile("evolve", deadline=None)
 settings.load_profile("evolve")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for `pytest -n auto`: many tests wait for processes."""
+    return available_cores() + 1
 
 
 @pytest.fixture(scope="session")

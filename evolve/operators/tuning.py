@@ -195,7 +195,14 @@ class _Search:
         import cma  # type: ignore[import-untyped]  # it ships no types
 
         # Draws are thrown away, so a constant stream will do; without one the package uses a global one.
-        options = {"popsize": self._size, "randn": _same_numbers, "seed": math.nan, "verbose": -9}
+        # Nor are mirrored draws of any use, which the package makes, and misses, where generations are small.
+        options = {
+            "popsize": self._size,
+            "randn": _same_numbers,
+            "seed": math.nan,
+            "verbose": -9,
+            "CMA_mirrors": 0,
+        }
         return cma.CMAEvolutionStrategy(np.array(point), FIRST_STEP, options)
 
 

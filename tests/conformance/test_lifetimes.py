@@ -192,8 +192,9 @@ def test_thread_that_made_the_sandbox_may_end() -> None:
         assert candidate.call("f", 1) == 1
 
 
+@pytest.mark.parametrize("programs", [2_000, pytest.param(10_000, marks=pytest.mark.benchmark)])
 @pytest.mark.slow
-def test_ten_thousand_programs_leak_nothing() -> None:
+def test_thousands_of_programs_leak_nothing(programs: int) -> None:
     check_way(("own",))
     source = "def f(x): print(x); return [x] * 20"
     limits = Limits()
@@ -217,7 +218,7 @@ def test_ten_thousand_programs_leak_nothing() -> None:
 
         serve(500)
         before = figures()
-        serve(10_000)
+        serve(programs)
         after = figures()
     assert after[:3] == before[:3]
     assert after[3] - before[3] < 4096

@@ -113,6 +113,17 @@ def test_constants_are_tuned_to_their_optimum_although_proposals_overlap() -> No
     assert sum(scores[-50:]) / 50 > -0.3
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dimension", [1, 2, 5])
+def test_the_package_does_not_complain_of_points_that_are_drawn_elsewhere(dimension: int) -> None:
+    size = generation_size(dimension)
+    search, random = tuning._Search([0.0] * dimension, size), np.random.default_rng(1)
+    for _ in range(12):
+        points = random.standard_normal((size, dimension)).tolist()
+        search.tell(points, [-sum(x * x for x in point) for point in points])
+    assert np.isfinite(search.distribution().mean).all()
+
+
 def test_the_distribution_learns_which_way_to_go() -> None:
     """A cigar: many times longer in one direction than across, and not along an axis."""
 
