@@ -8,15 +8,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`Floats`, for those who use it: loading numpy takes a fifth of the time of a reading command."""
+        if name != "Floats":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import numpy as np
+        from numpy.typing import NDArray
+
+        return NDArray[np.float64]
+
+
 Value: TypeAlias = (
-    bool | int | float | str | bytes | NDArray[np.generic] | Sequence["Value"] | Mapping[str, "Value"] | None
+    "bool | int | float | str | bytes | NDArray[np.generic] | Sequence[Value] | Mapping[str, Value] | None"
 )
 """What may cross into a sandbox. Integers have 64 bits; tuples arrive as lists. What comes back is plain
 data of the same kinds, typed `object` because nothing about it is known until it has been checked."""
@@ -164,8 +178,8 @@ class Table(msgspec.Struct, frozen=True):
     """
 
     record: RecordType
-    rows: Floats
-    index: NDArray[np.int32] | None = None
+    rows: "Floats"
+    index: "NDArray[np.int32] | None" = None
 
 
 class Candidate(Protocol):
@@ -187,7 +201,7 @@ class Candidate(Protocol):
         """Ask the created object for one decision; for simulations whose future must stay hidden."""
         ...
 
-    def lockstep(self, function: str, *tables: Table) -> Floats:
+    def lockstep(self, function: str, *tables: Table) -> "Floats":
         """Call a function once for each row of `tables`, in one round trip.
 
         All tables hold the same number of calls. Returns float64 of that length. A reply that is not a
