@@ -65,7 +65,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What decides the course of a run."""
 
     seed: int = 0
-    strategy: str = "islands"
+    strategy: str = "pareto"
     operators: dict[str, float] = {}
     """Names and weights; if there are none, those that fit: `DEFAULT_OPERATORS`, or with models others."""
     models: dict[str, ModelSettings] = {}

@@ -102,7 +102,7 @@ resource_options = [
     type=OperatorWeights(),
     help=f"Operators, with weights.  [default: {_DEFAULT_WEIGHTS}; with models {_LLM_WEIGHTS}]",
 )
-@click.option("--strategy", metavar="NAME", help="What picks parents.  [default: islands]")
+@click.option("--strategy", metavar="NAME", help="What picks parents.  [default: pareto]")
 @click.option(
     "--lag",
     type=int,

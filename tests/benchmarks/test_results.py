@@ -55,12 +55,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 async def _fill(url: str) -> None:
     loaded = load_curve()
     executor = InProcessExecutor(loaded)
-    course = Course(operators=dict.fromkeys(OPERATORS, 1.0))
+    course = Course(strategy="islands", operators=dict.fromkeys(OPERATORS, 1.0))
     with opened_search(url, executor, loaded, course, name="large") as search:
         for split in Split:
             await search.judge.prepare(split)
         await search.controller(
-            [Constants()], Course(operators={"constants": 1.0}), Budget(max_evaluations=1)
+            [Constants()], Course(strategy="islands", operators={"constants": 1.0}), Budget(max_evaluations=1)
         ).run()
         with search.archive.writing() as connection:
             _add(connection, search.run.id, search.judge)

@@ -229,7 +229,7 @@ def test_selection_sees_the_archive_as_of_commit_n_minus_lag(
 
     monkeypatch.setattr(Islands, "ask", logged_ask)
     monkeypatch.setattr(Islands, "tell", logged_tell)
-    course = Course(operators={"constants": 1.0}, lag=lag)
+    course = Course(strategy="islands", operators={"constants": 1.0}, lag=lag)
     ended = run(url, Constants(drawn_turns(3, most_turns)), course=course)
     expected = [("commit", 0), *(("select", number) for number in range(1, lag + 1))]
     for number in range(1, len(ended.numbers)):

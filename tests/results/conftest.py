@@ -26,7 +26,7 @@ async def search(url: str, loaded: LoadedProblem, name: str = "small", evaluatio
     """A run with two operators on three islands, ended, with a champion."""
     executor = InProcessExecutor(loaded)
     operators = {"constants": 2.0, "others": 1.0}
-    course = Course(operators=operators, lag=4)
+    course = Course(strategy="islands", operators=operators, lag=4)
     with opened_search(url, executor, loaded, course, name) as given:
         await given.judge.prepare(Split.TRAIN)
         made = [Constants(values=400), Constants(values=400, name="others")]

@@ -21,7 +21,7 @@ from results.named_queries import answered, named_query, query_names, rows_of
 from tests.support.postgres import NewUrl
 from tests.support.searches import Constants, InProcessExecutor, load_curve, opened_search
 
-COURSE = Course(operators={"constants": 1.0}, lag=2)
+COURSE = Course(strategy="islands", operators={"constants": 1.0}, lag=2)
 FAULTS: dict[int, Exception | str] = {
     5: "def answer(x: float) -> float:\n    # EVOLVE-BLOCK-START\n    return (\n    # EVOLVE-BLOCK-END\n",
     9: "def answer(x: float) -> float:\n    # EVOLVE-BLOCK-START\n    return 1 / 0\n    # EVOLVE-BLOCK-END\n",

@@ -90,7 +90,7 @@ class _Filler:
             "problem_version": "1",
             "fingerprint": self._name,
             "seed": 1,
-            "settings": {"course": {"seed": 1}, "budget": {}},
+            "settings": {"course": {"seed": 1, "strategy": "islands"}, "budget": {}},
             "problem_reference": {"locator": "large"},
             "status": "running",
             "reason": "",

@@ -26,7 +26,8 @@ WAIT_S = 60.0
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("watch")
-    done = evolve("run", curve.FOLDER, "--name", "small", "--max-evaluations", "40", cwd=folder)
+    words = ("--name", "small", "--strategy", "islands", "--max-evaluations", "40")
+    done = evolve("run", curve.FOLDER, *words, cwd=folder)
     assert done.code == 0, done.err
     yield folder
 
@@ -106,7 +107,8 @@ def on_a_terminal(*words: str, cwd: Path) -> Iterator[tuple[Watching, int]]:
     """`evolve watch` on a terminal of 40 lines and 120 columns."""
     ours, theirs = pty.openpty()
     resize(ours, 40, 120)
-    kept = {name: value for name, value in environment(TERM="xterm-256color").items() if name != "COLUMNS"}
+    usual = environment(TERM="xterm-256color")
+    kept = {name: value for name, value in usual.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         arguments("watch", *words, "--interval", "0.1"),
         cwd=cwd,
