@@ -182,7 +182,7 @@ def test_a_rule_for_the_job_shop(tmp_path: Path) -> None:
     program = told(tmp_path, "job_shop_dispatching", BLOATED_RULE)
     row = evolve("top", "small", "-n", "1", "--format", "json", cwd=tmp_path).json()[0]
     assert row["program"] == program
-    done = evolve("export", program, "-o", "best.py", cwd=tmp_path)
+    done = evolve("export", program, "-o", "best.py", "--max-programs", "60", cwd=tmp_path)
     assert done.code == 0, done.err
     text = (tmp_path / "best.py").read_text()
     assert len(text) < len(BLOATED_RULE) and "1e12" not in text and "0.3718281" not in text

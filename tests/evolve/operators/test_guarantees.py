@@ -34,7 +34,7 @@ from tests.evolve.operators.programs import (
     rules,
 )
 
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMED = [pytest.param(operator, id=operator.name) for operator in OPERATORS]
 ALL = [pytest.param(operator, id=operator.name) for operator in (*OPERATORS, *CHOOSY)]
 
