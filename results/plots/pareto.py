@@ -37,7 +37,7 @@ def pareto_figure(connection: Connection, subject: Subject) -> Figure | str:
         for axes in figure.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper", fontsize=8)
+    figure.legend(list(handles.values()), list(handles), loc="outside right center", fontsize=8)
     return figure
 
 
