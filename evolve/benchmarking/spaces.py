@@ -63,6 +63,27 @@ class Space(Protocol):
         ...
 
 
+class _Sized(Protocol):
+    """A space whose genomes are rows of genes."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def alphabet(self) -> int: ...
+
+    @property
+    def length(self) -> int: ...
+
+
+def _random_row(space: _Sized, purpose: str) -> tuple[int, ...]:
+    draw = stream(space.seed, f"{space.name}/{purpose}", 0)
+    return tuple(draw.randrange(space.alphabet) for _ in range(space.length))
+
+
 class _Genes(msgspec.Struct, frozen=True, kw_only=True):
     """What the spaces of genes share: a genome is `length` values below `alphabet`."""
 
@@ -70,17 +91,13 @@ class _Genes(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     alphabet: int = 2
 
-    @property
-    def length(self) -> int:
-        raise NotImplementedError
-
-    def first(self) -> Genome:
+    def first(self: _Sized) -> Genome:
         """A random row."""
-        return self._random_row("first")
+        return _random_row(self, "first")
 
-    def baseline(self) -> Genome:
+    def baseline(self: _Sized) -> Genome:
         """Another random row."""
-        return self._random_row("baseline")
+        return _random_row(self, "baseline")
 
     def mutated(self, genome: Genome, random: random.Random) -> Genome:
         """Other values for one gene, or for some more."""
@@ -96,10 +113,6 @@ class _Genes(msgspec.Struct, frozen=True, kw_only=True):
         own, given = _row(genome), _row(other)
         start, end = sorted(random.randrange(len(own) + 1) for _ in range(2))
         return (*own[:start], *given[start:end], *own[end:])
-
-    def _random_row(self, purpose: str) -> tuple[int, ...]:
-        draw = stream(self.seed, f"{self.name}/{purpose}", 0)
-        return tuple(draw.randrange(self.alphabet) for _ in range(self.length))
 
 
 class Rugged(_Genes, frozen=True, kw_only=True, tag="rugged", forbid_unknown_fields=True):
@@ -187,7 +200,7 @@ class Plateau(_Genes, frozen=True, kw_only=True, tag="plateau", forbid_unknown_f
 
     def fitness(self, genome: Genome) -> list[float]:
         """The share of an instance's steps that are climbed."""
-        genes, target = _row(genome), self._random_row("target")
+        genes, target = _row(genome), _random_row(self, "target")
         hits = [
             sum(genes[place] == target[place] for place in range(start, start + self.order))
             for start in range(0, self.length, self.order)

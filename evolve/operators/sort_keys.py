@@ -10,43 +10,22 @@ exchanged, dropped or reversed. The form of a key stays what it was: numbers whe
 import ast
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from evolve.operators.base import Brief, Draft, NoProposal, Request, Role
 from evolve.operators.children import Change, first_child
 from evolve.operators.growth import feature_terminals
+from evolve.operators.keys import Key, called, calls_in, keys_in
 from evolve.operators.scope import Function, Scope
 from evolve.operators.sites import Syntax, syntax_of
 from evolve.operators.syntax import literal, names_read, node_count, number
 from evolve.operators.transplant import donor_syntax
 from evolve.program import Region, canonical
 
-_ORDERING = frozenset({"sorted", "min", "max", "sort", "nlargest", "nsmallest", "groupby"})
 _REVERSIBLE = frozenset({"sorted", "sort"})
-_ARGUMENT_SORTS = frozenset({"argsort", "lexsort", "argmax", "argmin", "argpartition"})
 _NO_NUMBERS = (ast.List, ast.ListComp, ast.Tuple, ast.JoinedStr)
 MAX_CRITERIA = 5
 """How many criteria a key may come to have."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Key:
-    """An expression by which things are ordered."""
-
-    root: ast.expr
-    parent: ast.AST
-    field: str
-    region: Region
-    scope: Scope
-    statement: ast.stmt
-    items: tuple[str, ...]
-    """The names that stand for the thing whose key it is; empty where none does, as in `argsort`."""
-
-    @property
-    def criteria(self) -> list[ast.expr]:
-        """What decides, first things first."""
-        return list(self.root.elts) if isinstance(self.root, ast.Tuple) else [self.root]
 
 
 class SortKeyOperator:
@@ -94,68 +73,6 @@ def _orders(
 
 
 # Keys.
-
-
-def keys_in(syntax: Syntax) -> Iterator[Key]:
-    """The keys in the regions of a program, in the order of its scopes."""
-    functions = {
-        scope.node.name: scope for scope in reversed(syntax.scopes) if isinstance(scope.node, Function)
-    }
-    named: dict[str, Scope] = {}
-    for scope, statement, call in _calls(syntax):
-        called = _called(call)
-        region = syntax.region_of(call)
-        if called in _ARGUMENT_SORTS and call.args and region is not None:
-            yield Key(call.args[0], call, "args", region, scope, statement, ())
-        if called not in _ORDERING:
-            continue
-        for keyword in call.keywords:
-            if keyword.arg != "key":
-                continue
-            value = keyword.value
-            if isinstance(value, ast.Lambda) and region is not None:
-                items = tuple(argument.arg for argument in value.args.args)
-                yield Key(value.body, value, "body", region, scope, statement, items)
-            elif isinstance(value, ast.Name) and value.id in functions:
-                named[value.id] = functions[value.id]
-    for scope in named.values():
-        yield from _returned_keys(syntax, scope)
-
-
-def _returned_keys(syntax: Syntax, scope: Scope) -> Iterator[Key]:
-    """What a function returns that is named as a key."""
-    function = scope.node
-    assert isinstance(function, Function)
-    items = tuple(argument.arg for argument in function.args.args)
-    for statement in scope.before:
-        region = syntax.region_of(statement)
-        if isinstance(statement, ast.Return) and statement.value is not None and region is not None:
-            yield Key(statement.value, statement, "value", region, scope, statement, items)
-
-
-def _calls(syntax: Syntax) -> Iterator[tuple[Scope, ast.stmt, ast.Call]]:
-    for scope in syntax.scopes:
-        for statement in scope.before:
-            for node in _expressions_of(statement):
-                if isinstance(node, ast.Call):
-                    yield scope, statement, node
-
-
-def _expressions_of(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The expressions of a statement, less those of the statements inside it."""
-    waiting: list[ast.AST] = [statement]
-    while waiting:
-        node = waiting.pop()
-        if node is not statement and isinstance(node, ast.stmt):
-            continue
-        yield node
-        waiting += reversed(list(ast.iter_child_nodes(node)))
-
-
-def _called(call: ast.Call) -> str:
-    if isinstance(call.func, ast.Name):
-        return call.func.id
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _changed_key(request: Request, syntax: Syntax, key: Key) -> Change | None:
@@ -378,10 +295,10 @@ def _renamed(node: ast.expr, renaming: dict[str, str]) -> ast.expr:
 
 
 def _reversible_calls(syntax: Syntax) -> Iterator[tuple[ast.Call, Region]]:
-    for _, _, call in _calls(syntax):
+    for _, _, call in calls_in(syntax):
         region = syntax.region_of(call)
-        called = _called(call)
-        if region is not None and (called in _REVERSIBLE or (called in ("min", "max") and call.keywords)):
+        function = called(call)
+        if region is not None and (function in _REVERSIBLE or (function in ("min", "max") and call.keywords)):
             yield call, region
 
 

@@ -1,6 +1,8 @@
 """The checked-in filters say what the policy says, call by call and argument by argument."""
 
 import errno
+import os
+import platform
 import re
 from pathlib import Path
 
@@ -163,6 +165,8 @@ def test_numbers_are_those_of_the_kernel(header: str, column: int) -> None:
 
     path = Path("/usr/include") / header
     if not path.exists():
+        foreign = header.startswith("x86_64") and platform.machine() != "x86_64"
+        assert foreign or not os.environ.get("CI"), f"in CI nothing is skipped, and there is no {path}"
         pytest.skip(f"needs {path}")
     pairs = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", path.read_text())
     kernel = {name: int(number) for name, number in pairs}

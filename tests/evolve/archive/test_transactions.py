@@ -128,9 +128,8 @@ def test_runs_are_committed_side_by_side(archive_url: str) -> None:
     assert sorted(_run_names(archive_url)) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("new_url", ["postgresql"], indirect=True)
 def test_on_a_server_commits_of_other_runs_do_not_wait(archive: Archive, archive_url: str) -> None:
-    if archive.dialect == "sqlite":
-        pytest.skip("a file has one writer at a time")
     first, second = start_search(archive, "first"), start_search(archive, "second")
     go_on(first, 0)
     go_on(second, 0)

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from evolve.operators.base import NoProposal
+from evolve.operators.keys import keys_in
 from evolve.operators.sites import Syntax
-from evolve.operators.sort_keys import keys_in, operator, reverse
+from evolve.operators.sort_keys import operator, reverse
 from tests.evolve.operators.programs import PLAIN_BRIEF, SHORTEST_FIRST, child_of, request
 
 PLAN = """\
