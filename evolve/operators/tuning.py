@@ -15,6 +15,7 @@ asynchrony of any parallel CMA-ES, and a lag as long as a generation costs about
 
 import math
 import random
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -192,7 +193,9 @@ class _Search:
 
     def _started(self, point: Sequence[float]) -> Any:
         # Imported here because that takes half a second, and most runs do without.
-        import cma  # type: ignore[import-untyped]  # it ships no types
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it misses matplotlib, with which it could draw
+            import cma  # type: ignore[import-untyped]  # it ships no types
 
         # Draws are thrown away, so a constant stream will do; without one the package uses a global one.
         # Nor are mirrored draws of any use, which the package makes, and misses, where generations are small.

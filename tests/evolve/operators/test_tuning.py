@@ -215,6 +215,16 @@ def test_the_package_is_loaded_only_when_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_nobody_hears_that_the_package_cannot_draw() -> None:
+    program = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from evolve.operators.tuning import _Search\n"
+        "_Search([0.0], 4)\nassert 'cma' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
+
+
 def test_zeros_and_whole_numbers_are_left_alone() -> None:
     source = "def priority(operation, state):\n    total = 0.0\n    return total + 2 * state.now + 1.5\n"
     assert len(tunable(source, RULE_BRIEF)) == 1
