@@ -13,11 +13,10 @@ from evolve.scoring import choose_reference
 from problems.llm_sql_reordering.problem import problem
 from tests.support.direct_candidate import DirectCandidate
 from tests.support.shared_data import shared_data
+from tests.support.shipped import Shipped
 
 FOLDER = Path(str(module.__file__)).parent
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
+SOURCES = Shipped(problem).sources
 
 
 def _outcomes(program: str, split: Split) -> list[Outcome]:

@@ -1,7 +1,6 @@
 import ast
 import json
 import math
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,28 +8,17 @@ from hypothesis import given
 
 from evaluators.serving.model_placement import Fleet, checked_placement
 from evaluators.serving.model_placement_optimum import optimum
-from evolve.problem import CandidateFailure, Direction, Instance, Outcome, Split, Status
+from evolve.problem import CandidateFailure, Direction, Instance, Split, Status
 from evolve.scoring import choose_reference, gap, geometric_mean
 from problems.model_placement import problem as module
 from problems.model_placement.problem import problem
 from tests.evaluators.serving.fleets import fleet, fleets
 from tests.support.direct_candidate import DirectCandidate
+from tests.support.shipped import Shipped
 
 FOLDER = Path(str(module.__file__)).parent
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
-
-
-@cache
-def outcomes(program: str, split: Split) -> list[Outcome]:
-    return [
-        problem.evaluate(instance, DirectCandidate(SOURCES[program])) for instance in problem.instances(split)
-    ]
-
-
-def values(program: str, split: Split) -> dict[str, float]:
-    return {outcome.instance: outcome.value or 0.0 for outcome in outcomes(program, split)}
+SHIPPED = Shipped(problem)
+SOURCES, outcomes, values = SHIPPED.sources, SHIPPED.outcomes, SHIPPED.values
 
 
 def placement_of(program: str, fleet: Fleet) -> list[int]:
@@ -74,11 +62,7 @@ def test_multifit_is_the_yardstick_and_there_is_room_below_it(split: Split) -> N
 
 
 def test_evaluations_repeat() -> None:
-    again = [
-        problem.evaluate(instance, DirectCandidate(SOURCES["seed"]))
-        for instance in problem.instances(Split.TRAIN)
-    ]
-    assert again == outcomes("seed", Split.TRAIN)
+    assert SHIPPED.evaluated("seed", Split.TRAIN) == outcomes("seed", Split.TRAIN)
 
 
 def test_instances_are_the_same_at_every_call_and_all_different() -> None:

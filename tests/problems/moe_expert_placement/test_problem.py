@@ -13,12 +13,11 @@ from evolve.scoring import choose_reference, geometric_mean
 from problems.moe_expert_placement.problem import problem
 from problems.moe_expert_placement.workloads import generated_workloads
 from tests.support.direct_candidate import DirectCandidate
+from tests.support.shipped import Shipped
 
 FOLDER = Path(str(module.__file__)).parent
 DOCUMENT = (FOLDER.parents[1] / "docs" / "problems" / "moe_expert_placement.md").read_text()
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
+SOURCES = Shipped(problem).sources
 
 
 def _outcomes(program: str, split: Split) -> list[Outcome]:

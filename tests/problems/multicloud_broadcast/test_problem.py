@@ -1,31 +1,19 @@
 import ast
 import json
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from evolve.problem import Direction, InstanceFileError, Outcome, Split, Status
+from evolve.problem import Direction, InstanceFileError, Split, Status
 from evolve.scoring import choose_reference, gap, geometric_mean
 from problems.multicloud_broadcast import problem as module
 from problems.multicloud_broadcast.problem import problem
 from tests.support.direct_candidate import DirectCandidate
+from tests.support.shipped import Shipped
 
 FOLDER = Path(str(module.__file__)).parent
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
-
-
-@cache
-def outcomes(program: str, split: Split) -> list[Outcome]:
-    return [
-        problem.evaluate(instance, DirectCandidate(SOURCES[program])) for instance in problem.instances(split)
-    ]
-
-
-def values(program: str, split: Split) -> dict[str, float]:
-    return {outcome.instance: outcome.value or 0.0 for outcome in outcomes(program, split)}
+SHIPPED = Shipped(problem)
+SOURCES, outcomes, values = SHIPPED.sources, SHIPPED.outcomes, SHIPPED.values
 
 
 @pytest.mark.parametrize("split", Split)
@@ -54,11 +42,7 @@ def test_every_instance_has_room_above_the_best_baseline(split: Split) -> None:
 
 
 def test_evaluations_repeat() -> None:
-    again = [
-        problem.evaluate(instance, DirectCandidate(SOURCES["seed"]))
-        for instance in problem.instances(Split.TRAIN)
-    ]
-    assert again == outcomes("seed", Split.TRAIN)
+    assert SHIPPED.evaluated("seed", Split.TRAIN) == outcomes("seed", Split.TRAIN)
 
 
 def test_instances_are_the_same_at_every_call_and_all_different() -> None:

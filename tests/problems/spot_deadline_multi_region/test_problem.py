@@ -1,5 +1,4 @@
 import json
-import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -19,29 +18,18 @@ from problems.spot_deadline_multi_region.problem import problem
 from problems.spot_deadline_multi_region.workloads import generated_workloads
 from tests.support.direct_candidate import DirectCandidate
 from tests.support.shared_data import ROOT, shared_data
+from tests.support.shipped import Shipped, sandbox_on_one_core
 
 FOLDER = ROOT / "problems" / "spot_deadline_multi_region"
 DOCUMENT = (ROOT / "docs" / "problems" / "spot_deadline_multi_region.md").read_text()
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
+SHIPPED = Shipped(problem)
+SOURCES, outcomes = SHIPPED.sources, SHIPPED.outcomes
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """On one core with its programs, as in a worker: there are many turns between the two."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    with Sandbox(needs_numpy=problem.needs_numpy) as opened:
+    with sandbox_on_one_core(needs_numpy=problem.needs_numpy) as opened:
         yield opened
-    os.sched_setaffinity(0, cores)
-
-
-@cache
-def outcomes(program: str, split: Split) -> list[Outcome]:
-    return [
-        problem.evaluate(instance, DirectCandidate(SOURCES[program])) for instance in problem.instances(split)
-    ]
 
 
 @pytest.mark.parametrize("split", Split)

@@ -12,12 +12,11 @@ from evolve.scoring import choose_reference
 from problems.telemetry_repair.networks import generated_networks
 from problems.telemetry_repair.problem import problem
 from tests.support.direct_candidate import DirectCandidate
+from tests.support.shipped import Shipped
 
 FOLDER = Path(str(module.__file__)).parent
 DOCUMENT = FOLDER.parents[1] / "docs" / "problems" / "telemetry_repair.md"
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
+SOURCES = Shipped(problem).sources
 
 
 def _outcomes(program: str, split: Split) -> list[Outcome]:

@@ -14,12 +14,11 @@ from problems.transaction_scheduling.problem import problem
 from problems.transaction_scheduling.workloads import generated_workloads
 from tests.support.direct_candidate import DirectCandidate
 from tests.support.shared_data import ROOT, shared_data
+from tests.support.shipped import Shipped
 
 FOLDER = ROOT / "problems" / "transaction_scheduling"
 DOCUMENT = (ROOT / "docs" / "problems" / "transaction_scheduling.md").read_text()
-SOURCES = {
-    name: (FOLDER / file).read_text() for name, file in {"seed": "seed.py", **problem.baselines}.items()
-}
+SOURCES = Shipped(problem).sources
 
 
 @pytest.fixture(scope="module")
