@@ -24,7 +24,7 @@ DEFAULT_OPERATORS = {
     "macros": 0.5,
     "simplify": 1.0,
     "statements": 1.0,
-    "tuning": 1.5,
+    "tuning": 3.0,
 }
 """Where no model is configured."""
 DEFAULT_LLM_OPERATORS = {"edit": 4.0, "rewrite": 2.0, "crossover": 1.0}

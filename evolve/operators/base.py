@@ -153,6 +153,8 @@ class Role(StrEnum):
     """Again and again, by its weight or by what it earns."""
     CROSSOVER = "crossover"
     """Like an ordinary one, with two parents where there are two."""
+    REFINEMENT = "refinement"
+    """Like an ordinary one, but mostly on the best program: it learns from one proposal for the next."""
     REPAIR = "repair"
     """Once for a program that failed."""
     DIRECTION = "direction"

@@ -12,8 +12,8 @@ MAX_DRAWS = 64
 """How many changes are drawn before an operator gives up; most that do not fit cost next to nothing."""
 MAX_CHILDREN = 12
 """How many changed sources are parsed before an operator gives up."""
-MAX_EXPRESSION_NODES = 80
-"""How many nodes the expression of a statement may grow to: some 25 features."""
+MAX_EXPRESSION_NODES = 140
+"""How many nodes the expression of a statement may grow to: some 45 features."""
 MAX_BLOCK_NODES = 1000
 """How many nodes an EVOLVE-BLOCK region may grow to: some 100 lines. A parent that is already larger than
 either limit may be changed, but not grow."""

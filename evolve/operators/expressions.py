@@ -120,7 +120,7 @@ class _Mutation:
                 (self.point, 1.5),
                 (self.swap, 1.2),
                 (self.shrink, 0.8),
-                (self.hoist, 0.8 + 2.0 * (1.0 - room)),
+                (self.hoist, 1.0 + 2.0 * (1.0 - room)),
                 (self.cross, 2.0),
             ]
         if self.site.kind is Kind.INTEGER:

@@ -24,10 +24,12 @@ from evolve.operators.syntax import as_divisor, literal, names_read, node_count,
 from evolve.operators.transplant import donors
 from evolve.program import ProgramError, canonical, is_bundle, split_lines
 
-LINEAR_SHARE = 0.25
+LINEAR_SHARE = 0.5
 """How often a linear combination is added to a rule of a problem with features."""
-FIRST_WEIGHT = 0.1
+FIRST_WEIGHT = 0.03
 """The standard deviation of the weights in a linear combination."""
+ALL_FEATURES = 0.5
+"""How often a linear combination has all features of a record."""
 DESIGN_SHARE = 0.15
 """How often a rule's program gives way to a baseline, where one is at hand; another program always does."""
 LARGEST_VALUE = 60
@@ -128,7 +130,8 @@ def linear(words: Vocabulary, record: str) -> ast.expr | None:
     found = [feature for feature in words.features if _record(feature) == record]
     if len(found) < _FEWEST_TERMS:
         return None
-    chosen = rng.sample(found, rng.randint(_FEWEST_TERMS, len(found)))
+    count = len(found) if rng.random() < ALL_FEATURES else rng.randint(_FEWEST_TERMS, len(found))
+    chosen = rng.sample(found, count)
     total: ast.expr | None = None
     for unit in dict.fromkeys(feature.unit for feature in found):
         terms = [feature for feature in found if feature in chosen and feature.unit == unit]

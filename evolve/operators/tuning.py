@@ -43,8 +43,9 @@ from evolve.program import Program, ProgramError
 
 MAX_CONSTANTS = 40
 """Of a program with more, the first so many are tuned."""
-FIRST_STEP = 0.4
-"""The standard deviation of the first generation, in the coordinates of `_Constant`: factors of 1.5."""
+FIRST_STEPS = (0.4, 0.2)
+"""The standard deviation of the first generation, in the coordinates of `_Constant`; 0.4 is a factor of 1.5.
+Each family has one of them: a rule that was tuned under another form gains from small steps only."""
 SMALLEST_STEP = 0.01
 """Where the distribution is narrower than this in all directions, the search starts again around the best."""
 NEAR_ZERO = 0.1
@@ -84,7 +85,7 @@ class TuningOperator:
     """Draws all real constants of a program anew, from where its relatives did well."""
 
     name = "tuning"
-    role = Role.ORDINARY
+    role = Role.REFINEMENT
     needs_model = False
 
     async def propose(self, request: Request) -> Draft:
@@ -148,12 +149,19 @@ def _distribution(request: Request, parent: ParentProgram, found: tuple[Literal,
     """Where the next constants are drawn from, as far as the parent's family tells."""
     size = generation_size(len(found))
     background = request.background
+    skeleton = Program.parse(parent.source).skeleton
+    step = _first_step(skeleton)
     if background is not None:
-        relatives = _generations(background, Program.parse(parent.source).skeleton, size)
+        relatives = _generations(background, skeleton, size)
         points = [_point(one, background, request.brief) for one in relatives]
         if points and all(len(point) == len(found) for point in points):
-            return _learnt(relatives, points, size)
-    return _around(_coordinates(parent.source, request.brief))
+            return _learnt(relatives, points, size, step)
+    return _Distribution(np.array(_coordinates(parent.source, request.brief)), step * np.eye(len(found)))
+
+
+def _first_step(skeleton: str) -> float:
+    """The same for all programs of a family; the skeleton is in hexadecimal digits."""
+    return FIRST_STEPS[int(skeleton[:8], 16) % len(FIRST_STEPS)]
 
 
 def _generations(background: Background, skeleton: str, size: int) -> tuple[Relative, ...]:
@@ -164,15 +172,12 @@ def _generations(background: Background, skeleton: str, size: int) -> tuple[Rela
     return background.family(skeleton, (whole - first) * size, rest) if whole > first else ()
 
 
-def _around(point: Sequence[float]) -> _Distribution:
-    return _Distribution(np.array(point), FIRST_STEP * np.eye(len(point)))
-
-
 class _Search:
     """A CMA-ES that has been told of the generations of a family. It draws nothing itself."""
 
-    def __init__(self, start: Sequence[float], size: int) -> None:
+    def __init__(self, start: Sequence[float], size: int, step: float) -> None:
         self._size = size
+        self._step = step
         self._best: tuple[float, Sequence[float]] = (math.inf, start)
         self._strategy = self._started(start)
 
@@ -206,7 +211,7 @@ class _Search:
             "verbose": -9,
             "CMA_mirrors": 0,
         }
-        return cma.CMAEvolutionStrategy(np.array(point), FIRST_STEP, options)
+        return cma.CMAEvolutionStrategy(np.array(point), self._step, options)
 
 
 def _same_numbers(*shape: int) -> Floats:
@@ -217,13 +222,15 @@ _searches: OrderedDict[tuple[str, ...], tuple[_Search, _Distribution]] = Ordered
 """By the relatives told of. A search goes on where the generations before the last are known."""
 
 
-def _learnt(relatives: Sequence[Relative], points: Sequence[Sequence[float]], size: int) -> _Distribution:
+def _learnt(
+    relatives: Sequence[Relative], points: Sequence[Sequence[float]], size: int, step: float
+) -> _Distribution:
     """What CMA-ES makes of whole generations. A cache saves most of the work, and changes nothing."""
     key = tuple(one.id for one in relatives)
     found = _searches.get(key)
     if found is None:
         before = _searches.pop(key[:-size], None)
-        search, told = (_Search(points[0], size), 0) if before is None else (before[0], len(key) - size)
+        search, told = (_Search(points[0], size, step), 0) if before is None else (before[0], len(key) - size)
         for first in range(told, len(key), size):
             generation = slice(first, first + size)
             search.tell(points[generation], [one.score for one in relatives[generation]])

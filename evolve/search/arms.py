@@ -1,8 +1,8 @@
 """What there is to choose from for a proposal: pairs of an operator and a model, which are called arms.
 
-Operators are planned with their role. Those for every day, `ordinary` and `crossover`, make the arms, and a
-`Chooser` picks one for each proposal. The others have occasions of their own, which `evolve.search.steering`
-decides on.
+Operators are planned with their role. Those for every day, `ordinary`, `crossover` and `refinement`, make the
+arms, and a `Chooser` picks one for each proposal. The others have occasions of their own, which
+`evolve.search.steering` decides on.
 """
 
 import random
@@ -14,7 +14,7 @@ import msgspec
 from evolve.errors import UserError
 from evolve.operators.base import Role
 
-EVERY_DAY = (Role.ORDINARY, Role.CROSSOVER)
+EVERY_DAY = (Role.ORDINARY, Role.CROSSOVER, Role.REFINEMENT)
 
 
 class PlannedOperator(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,8 @@ class Arm(msgspec.Struct, frozen=True):
     weight: float
     crosses: bool = False
     """Whether it wants a second parent."""
+    refines: bool = False
+    """Whether it works mostly on the best program."""
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,16 +127,17 @@ def arms_of(plan: Plan) -> tuple[Arm, ...]:
     """
     arms: list[Arm] = []
     for one in plan.of_role(*EVERY_DAY):
-        crosses = one.role is Role.CROSSOVER
+        crosses, refines = one.role is Role.CROSSOVER, one.role is Role.REFINEMENT
         if not one.needs_model:
-            arms.append(Arm(one.name, None, one.weight, crosses))
+            arms.append(Arm(one.name, None, one.weight, crosses, refines))
             continue
         models = plan.everyday_models
         if not models:
             raise UserError(f"the operator '{one.name}' needs a model; give one with --model PROVIDER/NAME")
         whole = sum(models.values())
         arms.extend(
-            Arm(one.name, name, one.weight * weight / whole, crosses) for name, weight in models.items()
+            Arm(one.name, name, one.weight * weight / whole, crosses, refines)
+            for name, weight in models.items()
         )
     return tuple(arms)
 

@@ -7,12 +7,13 @@ number of instances on which they lead.
 What differs, and why. With continuous scores a front holds a specialist for nearly every instance, and most
 of them are worse over all than a program that leads nowhere. So `RESERVE` programs that are best over all
 are kept besides, and every second parent is drawn among all by rank over all, in a tournament. Of two
-programs that behave the same one is kept, the shorter, so that copies do not multiply a lead. GEPA accepts
-a child when its sum on a few instances beats the parent's; here it has to lead somewhere or be among the
-best over all. Only comparisons on one instance, or of scores over all, are made: sign and scale mean
-nothing, and instances need no common scale.
+programs that behave the same one is kept, the shorter, so that copies do not multiply a lead; and of those
+with equal scores on most of the watched instances the reserve holds the best alone, or it would fill up with
+variants of one program. GEPA accepts a child when its sum on a few instances beats the parent's; here it has
+to lead somewhere or be among the best over all. Only comparisons on one instance, or of scores over all, are
+made: sign and scale mean nothing, and instances need no common scale.
 
-What is dropped: a program that leads nowhere and is not among the `RESERVE` best.
+What is dropped: a program that leads nowhere and is not among the `RESERVE` best of those that differ.
 """
 
 import random
@@ -78,8 +79,9 @@ class Pareto:
             [*(one for one in self._members if one is not twin), fresh], key=lambda one: one.rank_key
         )
         leads = _leads(kept)
-        self._members = [one for place, one in enumerate(kept) if leads[place] or place < RESERVE]
-        self._leads = [lead for place, lead in enumerate(leads) if lead or place < RESERVE]
+        reserve = _reserve(kept)
+        self._members = [one for one, lead in zip(kept, leads, strict=True) if lead or one in reserve]
+        self._leads = [lead for one, lead in zip(kept, leads, strict=True) if lead or one in reserve]
         if fresh not in self._members:
             return Verdict(Meaning.NOT_BETTER)
         return Verdict(Meaning.ACCEPTED, max(0.0, fresh.score - best))
@@ -96,6 +98,23 @@ class Pareto:
             view("front", [one for one, lead in pairs if lead]),
             view("reserve", [one for one, lead in pairs if not lead]),
         )
+
+
+def _reserve(members: Sequence[Profile]) -> list[Profile]:
+    """The best over all, but none that is like a better one of them; `members` are best first."""
+    found: list[Profile] = []
+    for one in members:
+        if len(found) == RESERVE:
+            break
+        if not any(_is_like(one, better) for better in found):
+            found.append(one)
+    return found
+
+
+def _is_like(one: Profile, other: Profile) -> bool:
+    """Whether two have the same scores on most of the watched instances."""
+    same = sum(mine == theirs for mine, theirs in zip(one.scores, other.scores, strict=False))
+    return 2 * same > max(len(one.scores), len(other.scores), 1)
 
 
 def _leads(members: Sequence[Profile]) -> list[int]:

@@ -1,7 +1,10 @@
 """Which operator and which model work on which parents: the strategy and the chooser under one roof.
 
-Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. Three
-occasions go before that, each decided from what has been told so far and from nothing else:
+Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. An arm
+that refines, as tuning does, works on the best program `REFINED_SHARE` of the time, whatever the strategy
+picked: what it learns on one program is of no use on another. That holds for strategies that keep a
+population; best-of-n goes on as it is. Three occasions go before that, each decided from what has been told
+so far and from nothing else:
 
 1. A new direction, when `direction_after` commits have brought no better program. Its parents are the elites,
    its model the strong one. The count then starts anew; with each further direction in a row the patience
@@ -49,6 +52,8 @@ REPAIRS_WAITING = 4
 """Failed programs that are kept for repair; the oldest gives way to a new one."""
 ELITES = 4
 """Parents of a new direction, and of a reflection."""
+REFINED_SHARE = 0.75
+"""How often an operator that refines works on the best program."""
 MAX_DOUBLINGS = 3
 """How often the patience before a new direction doubles."""
 OUTSIDE_SPREAD = 60
@@ -119,6 +124,7 @@ class Steering:
         self._chooser = chooser
         self._memory = memory
         self._arms = arms_of(plan)
+        self._keeps = bool(strategy.populations())
         self._all = range(len(self._arms))
         self._plain = [index for index, arm in enumerate(self._arms) if not arm.crosses]
         self._occasions = {role: self._able(role) for role in (Role.REPAIR, Role.DIRECTION, Role.REFLECTION)}
@@ -203,6 +209,8 @@ class Steering:
                 selection = _crossed(selection, random.choice(mates))
             elif self._plain:
                 index = self._chooser.choose(random, self._plain)
+        elif self._arms[index].refines and self._keeps and random.random() < REFINED_SHARE:
+            selection = _on_the_best(selection, self._strategy.elites())
         self._chooser.begin(index)
         self._memory.pending.append(_Pending(number, index))
         return Choice(self._arms[index].operator, self._arms[index].model, selection)
@@ -292,6 +300,13 @@ def _chooser(plan: Plan) -> type[Chooser]:
 def _others(programs: Sequence[str], but: Sequence[str]) -> tuple[str, ...]:
     """The programs without some, and without repetition."""
     return tuple(one for one in dict.fromkeys(programs) if one not in but)
+
+
+def _on_the_best(selection: Selection, elites: tuple[str, ...]) -> Selection:
+    """The selection with the best program as its parent; as it is where there is none yet."""
+    if not elites:
+        return selection
+    return Selection(elites[:1], _others(selection.inspirations, elites[:1]), selection.context)
 
 
 def _crossed(selection: Selection, mate: str) -> Selection:

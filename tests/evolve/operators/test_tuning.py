@@ -117,7 +117,7 @@ def test_constants_are_tuned_to_their_optimum_although_proposals_overlap() -> No
 @pytest.mark.parametrize("dimension", [1, 2, 5])
 def test_the_package_does_not_complain_of_points_that_are_drawn_elsewhere(dimension: int) -> None:
     size = generation_size(dimension)
-    search, random = tuning._Search([0.0] * dimension, size), np.random.default_rng(1)
+    search, random = tuning._Search([0.0] * dimension, size, 0.4), np.random.default_rng(1)
     for _ in range(12):
         points = random.standard_normal((size, dimension)).tolist()
         search.tell(points, [-sum(x * x for x in point) for point in points])
@@ -219,7 +219,7 @@ def test_nobody_hears_that_the_package_cannot_draw() -> None:
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from evolve.operators.tuning import _Search\n"
-        "_Search([0.0], 4)\nassert 'cma' in sys.modules"
+        "_Search([0.0], 4, 0.4)\nassert 'cma' in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
