@@ -15,6 +15,7 @@ settings.register_profile("evolve", deadline=None)
 settings.load_profile("evolve")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores, for `pytest -n auto`: many tests wait for processes."""
     return available_cores() + 1

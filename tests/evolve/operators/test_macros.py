@@ -121,6 +121,13 @@ def test_linear_combinations_are_small_at_first() -> None:
     assert sorted(weights)[len(weights) // 2] < 2 * FIRST_WEIGHT
 
 
+def test_many_linear_combinations_have_all_features_of_a_record_and_some_have_not() -> None:
+    features = [one.expression for one in RULE_BRIEF.features if one.expression.startswith("operation.")]
+    texts = [ast.unparse(one) for one in children(SHORTEST_FIRST, SHORTEST_FIRST, count=200)]
+    whole = sum(all(feature in text for feature in features) for text in texts)
+    assert 80 < whole < 190
+
+
 def test_features_of_the_record_that_rules_read_are_preferred() -> None:
     counts: Counter[str] = Counter()
     for one in children(SHORTEST_FIRST, SHORTEST_FIRST, count=300):

@@ -27,6 +27,16 @@ def test_program_that_leads_nowhere_is_dropped_when_it_is_not_among_the_best() -
     assert _program(0) not in members
 
 
+def test_reserve_holds_no_variants_of_one_program() -> None:
+    """Variants differ from the best on one of four instances; all lead nowhere."""
+    leader = Fate(scores=(9.0, 9.0, 9.0, 9.0))
+    drive = Drive(Pareto.start(SETUP)).tell_all([leader, Fate(scores=(8.0, 8.0, 8.0, 8.0))])
+    variants = [Fate(scores=(8.0, 8.0, 8.0, 7.0 - number / 8)) for number in range(4)]
+    other = Fate(scores=(1.0, 1.0, 1.0, 1.5))
+    meanings = [drive.tell(fate).meaning for fate in (*variants, other)]
+    assert meanings == [Meaning.NOT_BETTER] * 4 + [Meaning.ACCEPTED]
+
+
 def test_leaders_become_parents_in_proportion_to_their_leads() -> None:
     drive = Drive(Pareto.start(SETUP))
     drive.tell(Fate(scores=(9.0, 1.0, 1.0, 1.0)))

@@ -20,6 +20,7 @@ from evolve.search.steering import (
     CHOOSERS,
     ELITES,
     OUTSIDE_SPREAD,
+    REFINED_SHARE,
     REPAIRS_WAITING,
     Choice,
     Plan,
@@ -39,6 +40,7 @@ from tests.evolve.search.steered import (
     REPAIR,
     REWRITE,
     SETUP,
+    TUNING,
     Fate,
     SteeredRun,
     always,
@@ -175,6 +177,38 @@ def test_crossover_with_nobody_to_cross_with(operators: tuple[PlannedOperator, .
     choices = [steering.select(number, random.Random(number)) for number in range(1, 50)]
     assert {one.operator for one in choices} == {operators[-1].name}
     assert {one.selection.parents for one in choices} == {("0" * 32,)}
+
+
+# Refinement.
+
+
+def parents_of(run: SteeredRun, operator: str) -> list[tuple[int, str]]:
+    """Number and parent of each proposal of an operator from the hundredth on."""
+    return [
+        (number, run.choices[number].selection.parents[0]) for number in run.chosen(operator) if number >= 100
+    ]
+
+
+def test_refinement_works_mostly_on_the_best_program() -> None:
+    """The best is never the newest: every hundredth program is better than all before it."""
+    run = SteeredRun(planned(TUNING, CONSTANTS)).go_on(
+        600, lambda number, choice: scored(2.0 + number if number % 100 == 50 else 1.0 + number / 1000)
+    )
+    refined, ordinary = parents_of(run, "tuning"), parents_of(run, "constants")
+    assert len(refined) > 200
+    assert len(ordinary) > 200
+
+    def share_on_the_best(pairs: list[tuple[int, str]]) -> float:
+        bests = [f"{(number - 50 - run.lag) // 100 * 100 + 50:032x}" for number, _ in pairs]
+        return sum(parent == best for best, (_, parent) in zip(bests, pairs, strict=True)) / len(pairs)
+
+    assert share_on_the_best(refined) > REFINED_SHARE - 0.05
+    assert share_on_the_best(ordinary) < 0.5
+
+
+def test_refinement_leaves_best_of_n_what_it_is() -> None:
+    run = SteeredRun(planned(TUNING), kind=BestOfN).go_on(100, lambda number, choice: scored(1.0 + number))
+    assert {choice.selection.parents for choice in run.choices.values()} == {("0" * 32,)}
 
 
 # Repair.
