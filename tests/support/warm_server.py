@@ -8,18 +8,15 @@ what `python -m evolve` would be, to the exit of the interpreter. Requests and a
 the socket of that descriptor; see `tests.support.warm`.
 """
 
+import importlib
 import json
 import os
 import runpy
 import socket
 import sys
+from pathlib import Path
 
-import evolve.archive.runs
-import evolve.controller
-import evolve.registry
-import results.programs  # noqa: F401 - imported for those who are forked from here
-from evolve.cli import main as main
-
+_USED_BY_MOST = ("evolve.cli", "evolve.archive.runs", "evolve.controller", "results.programs")
 LARGEST_REQUEST = 2**17
 
 
@@ -56,8 +53,10 @@ def _become(request: dict[str, object], out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
+    for module in _USED_BY_MOST:
+        importlib.import_module(module)
     found = next_command(socket.socket(fileno=int(sys.argv[1])))
     if found is not None:
         sys.argv[1:] = found
-        sys.path[0] = os.getcwd()  # as -m does
+        sys.path[0] = str(Path.cwd())  # as -m does
         runpy.run_module("evolve", run_name="__main__", alter_sys=True)
