@@ -18,6 +18,7 @@ from evolve.operators.base import Brief, Draft, NoProposal, ParentProgram, Reque
 from evolve.operators.children import Change, first_child
 from evolve.operators.expressions import changed_expression
 from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, unit_of, vocabulary
+from evolve.operators.residual import is_result, record_of
 from evolve.operators.scope import BUILTINS, Function
 from evolve.operators.sites import Place, Syntax, syntax_of
 from evolve.operators.syntax import as_divisor, literal, names_read, node_count, number
@@ -58,7 +59,7 @@ operator = MacroOperator()
 
 def _changed(request: Request, syntax: Syntax) -> Change | None:
     rng = request.random
-    places = [place for place in syntax.places if _is_result(place, syntax)]
+    places = [place for place in syntax.places if is_result(place, syntax)]
     designs = [program for program in donors(request) if program.baseline is not None]
     if designs and rng.random() < (DESIGN_SHARE if places else 1.0):
         return _grafted(request, syntax, rng.choice(designs))
@@ -85,10 +86,6 @@ def _changed(request: Request, syntax: Syntax) -> Change | None:
     growth = node_count(new) - node_count(place.root)
     edit = syntax.text.expression_edit(place.root, place.statement, place.field, new)
     return Change(syntax.text.edited(edit), place.region, growth, node_count(place.root), growth)
-
-
-def _is_result(place: Place, syntax: Syntax) -> bool:
-    return isinstance(place.statement, ast.Return) and syntax.makes_a_number(place.scope)
 
 
 def _either(words: Vocabulary, mine: Terminal, theirs: Terminal) -> ast.expr | None:
@@ -127,7 +124,7 @@ def _with_linear(words: Vocabulary, mine: Terminal, record: str) -> ast.expr | N
 def linear(words: Vocabulary, record: str) -> ast.expr | None:
     """A weighted sum of some features of a record: for each unit a sum, over a feature of that unit."""
     rng = words.rng
-    found = [feature for feature in words.features if _record(feature) == record]
+    found = [feature for feature in words.features if record_of(feature) == record]
     if len(found) < _FEWEST_TERMS:
         return None
     count = len(found) if rng.random() < ALL_FEATURES else rng.randint(_FEWEST_TERMS, len(found))
@@ -138,7 +135,7 @@ def linear(words: Vocabulary, record: str) -> ast.expr | None:
         if not terms:
             continue
         scales = [feature for feature in words.features if feature.unit == unit]
-        scales = [feature for feature in scales if _record(feature) != record] or scales
+        scales = [feature for feature in scales if record_of(feature) != record] or scales
         part = _weighted_sum(words, terms)
         if unit != NO_UNIT:
             part = ast.BinOp(part, ast.Div(), as_divisor(rng.choice(scales).node))
@@ -151,7 +148,7 @@ def _record_in_use(request: Request, words: Vocabulary) -> str:
 
     Often only one of the records tells alternatives apart; published rules know which.
     """
-    records = list(dict.fromkeys(_record(feature) for feature in words.features))
+    records = list(dict.fromkeys(record_of(feature) for feature in words.features))
     sources = [program.source for program in (*request.parents, *request.inspirations)]
     weights = [sum(f"{record}." in source for source in sources) + 0.1 for record in records]
     return words.rng.choices(records, weights)[0]
@@ -168,10 +165,6 @@ def _weighted_sum(words: Vocabulary, terms: Sequence[Terminal]) -> ast.expr:
             total = ast.BinOp(total, ast.Add() if weight > 0 else ast.Sub(), weighed)
     assert total is not None
     return total
-
-
-def _record(feature: Terminal) -> str:
-    return next(iter(names_read(feature.node)), "")
 
 
 # A published design in the place of the program.

@@ -9,6 +9,9 @@ the same request gives the same child in every process; what was computed for th
 reused, and changes nothing. Programs of other operators count as solutions that were injected, whose steps
 the package bounds (Hansen, INRIA research report 7748, 2011).
 
+A rule with few constants has little to be tuned. Half of the time a linear combination of features is added to
+it first (`evolve.operators.residual`), always the same one, so that all children of that form are one family.
+
 Proposals overlap, so a child is drawn from a distribution that lacks what is in flight. That is the
 asynchrony of any parallel CMA-ES, and a lag as long as a generation costs about one generation.
 """
@@ -29,14 +32,14 @@ from evolve.operators.base import (
     Brief,
     Draft,
     NoProposal,
-    ParentProgram,
     Relative,
     Request,
     Role,
 )
 from evolve.operators.children import Change, first_child
 from evolve.operators.constants import Literal, literals, may_flip
-from evolve.operators.sites import Syntax
+from evolve.operators.residual import extended
+from evolve.operators.sites import Syntax, syntax_of
 from evolve.operators.syntax import literal, number
 from evolve.problem import Floats
 from evolve.program import Program, ProgramError
@@ -46,6 +49,9 @@ MAX_CONSTANTS = 40
 FIRST_STEPS = (0.4, 0.2)
 """The standard deviation of the first generation, in the coordinates of `_Constant`; 0.4 is a factor of 1.5.
 Each family has one of them: a rule that was tuned under another form gains from small steps only."""
+FEW_CONSTANTS = 8
+"""With fewer, a rule is tuned with a linear combination of features added half of the time."""
+EXTENDED_SHARE = 0.5
 SMALLEST_STEP = 0.01
 """Where the distribution is narrower than this in all directions, the search starts again around the best."""
 NEAR_ZERO = 0.1
@@ -101,18 +107,27 @@ operator = TuningOperator()
 
 
 def _tuned(request: Request, syntax: Syntax) -> Change:
-    parent = request.parents[0]
-    found = tunable(parent.source, request.brief)
+    source = request.parents[0].source
+    found = tunable(source, request.brief)
+    longer = extended(source, request.brief) if len(found) < FEW_CONSTANTS else None
+    if longer is not None and (not found or request.random.random() < EXTENDED_SHARE):
+        source, syntax = longer.source, syntax_of(longer.source, request.brief)
+        found = tunable(source, request.brief)
+    else:
+        longer = None
     if not found:
         raise NoProposal("the parent has no real constant that may be tuned")
-    distribution = _distribution(request, parent, found)
+    distribution = _distribution(request, source, found)
     coordinates = distribution.draw(request.random)
     edits = []
     for item, constant, coordinate in zip(found, _constants(found), coordinates, strict=True):
         value = constant.value(coordinate)
         if value != literal(item.node):
             edits.append(syntax.text.expression_edit(item.node, item.parent, item.field, number(value)))
-    return Change(syntax.text.edited(*edits), found[0].region, growth=0)
+    changed = syntax.text.edited(*edits)
+    if longer is None:
+        return Change(changed, found[0].region, growth=0)
+    return Change(changed, longer.region, longer.growth, longer.size, longer.growth)
 
 
 def tunable(source: str, brief: Brief) -> tuple[Literal, ...]:
@@ -145,18 +160,18 @@ def generation_size(dimension: int) -> int:
     return 4 + int(3 * math.log(dimension))
 
 
-def _distribution(request: Request, parent: ParentProgram, found: tuple[Literal, ...]) -> _Distribution:
+def _distribution(request: Request, source: str, found: tuple[Literal, ...]) -> _Distribution:
     """Where the next constants are drawn from, as far as the parent's family tells."""
     size = generation_size(len(found))
     background = request.background
-    skeleton = Program.parse(parent.source).skeleton
+    skeleton = Program.parse(source).skeleton
     step = _first_step(skeleton)
     if background is not None:
         relatives = _generations(background, skeleton, size)
         points = [_point(one, background, request.brief) for one in relatives]
         if points and all(len(point) == len(found) for point in points):
             return _learnt(relatives, points, size, step)
-    return _Distribution(np.array(_coordinates(parent.source, request.brief)), step * np.eye(len(found)))
+    return _Distribution(np.array(_coordinates(source, request.brief)), step * np.eye(len(found)))
 
 
 def _first_step(skeleton: str) -> float:

@@ -2,7 +2,7 @@
 
 Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. An arm
 that refines, as tuning does, works on the best program `REFINED_SHARE` of the time, whatever the strategy
-picked: what it learns on one program is of no use on another. That holds for strategies that keep a
+picked, and stays with it for a turn. That holds for strategies that keep a
 population; best-of-n goes on as it is. Three occasions go before that, each decided from what has been told
 so far and from nothing else:
 
@@ -53,7 +53,10 @@ REPAIRS_WAITING = 4
 ELITES = 4
 """Parents of a new direction, and of a reflection."""
 REFINED_SHARE = 0.75
-"""How often an operator that refines works on the best program."""
+"""How often an operator that refines works on the best program there was when its turn began."""
+FIRST_TURN, LONGEST_TURN = 32, 256
+"""How many proposals a turn takes; it doubles from one to the next. What is learnt on one program is of no
+use on another form of it, so a program is not given up for each that is better."""
 MAX_DOUBLINGS = 3
 """How often the patience before a new direction doubles."""
 OUTSIDE_SPREAD = 60
@@ -106,6 +109,12 @@ class _Memory(msgspec.Struct):
     """Directions in a row without a better program."""
     unreflected: int = 0
     """Commits since the last reflection."""
+    refined: str | None = None
+    """The program that operators work on that refine."""
+    refinements: int = 0
+    """How often one has done so in this turn."""
+    turns: int = 0
+    """Turns before this one, `MAX_DOUBLINGS` at most."""
 
 
 class Steering:
@@ -210,10 +219,23 @@ class Steering:
             elif self._plain:
                 index = self._chooser.choose(random, self._plain)
         elif self._arms[index].refines and self._keeps and random.random() < REFINED_SHARE:
-            selection = _on_the_best(selection, self._strategy.elites())
+            selection = self._on_the_best(selection)
         self._chooser.begin(index)
         self._memory.pending.append(_Pending(number, index))
         return Choice(self._arms[index].operator, self._arms[index].model, selection)
+
+    def _on_the_best(self, selection: Selection) -> Selection:
+        """The selection with the best program when the turn began as its parent."""
+        memory = self._memory
+        if memory.refined is None or memory.refinements >= min(FIRST_TURN << memory.turns, LONGEST_TURN):
+            memory.turns = min(memory.turns + 1, MAX_DOUBLINGS) if memory.refined else 0
+            memory.refined = next(iter(self._strategy.elites()), None)
+            memory.refinements = 0
+        if memory.refined is None:
+            return selection
+        memory.refinements += 1
+        parents = (memory.refined,)
+        return Selection(parents, _others(selection.inspirations, parents), selection.context)
 
     def _from_elites(self, role: Role, number: int, random: random.Random) -> Choice:
         """A selection with the best of several niches; its child goes where the strategy's own would."""
@@ -300,13 +322,6 @@ def _chooser(plan: Plan) -> type[Chooser]:
 def _others(programs: Sequence[str], but: Sequence[str]) -> tuple[str, ...]:
     """The programs without some, and without repetition."""
     return tuple(one for one in dict.fromkeys(programs) if one not in but)
-
-
-def _on_the_best(selection: Selection, elites: tuple[str, ...]) -> Selection:
-    """The selection with the best program as its parent; as it is where there is none yet."""
-    if not elites:
-        return selection
-    return Selection(elites[:1], _others(selection.inspirations, elites[:1]), selection.context)
 
 
 def _crossed(selection: Selection, mate: str) -> Selection:

@@ -1,5 +1,6 @@
 """Programs for tests of the operators: hand-written ones, generated ones, and the requests that hold them."""
 
+import ast
 import asyncio
 import textwrap
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from evolve.operators import constants, expressions, macros, simplify, sort_keys, statements, tuning
 from evolve.operators.base import Brief, Draft, Operator, ParentProgram, Request
 from evolve.problem import Direction, EntryPoint, Feature, Objective
-from evolve.program import Program
+from evolve.program import Program, syntax_tree
 from evolve.randomness import stream
 
 OPERATORS: tuple[Operator, ...] = (constants.operator, expressions.operator, statements.operator)
@@ -101,6 +102,20 @@ def request(
     """A request to change `source`, with a fresh stream of its own."""
     inspirations = tuple(parent(lender) for lender in lenders)
     return Request(number, (parent(source),), inspirations, brief, stream(seed, "propose", number))
+
+
+def returned(source: str) -> ast.expr:
+    """What the last statement of the last function returns."""
+    function = syntax_tree(source).body[-1]
+    assert isinstance(function, ast.FunctionDef)
+    statement = function.body[-1]
+    assert isinstance(statement, ast.Return) and statement.value is not None
+    return statement.value
+
+
+def rule(expression: str) -> str:
+    """A program with one rule, which returns an expression."""
+    return f"def priority(operation, state):\n    return {expression}\n"
 
 
 def child_of(operator: Operator, request: Request) -> str:

@@ -14,20 +14,9 @@ from tests.evolve.operators.programs import (
     SHORTEST_FIRST,
     child_of,
     request,
+    returned,
+    rule,
 )
-
-
-def returned(source: str) -> ast.expr:
-    """What the last statement of the last function returns."""
-    function = syntax_tree(source).body[-1]
-    assert isinstance(function, ast.FunctionDef)
-    statement = function.body[-1]
-    assert isinstance(statement, ast.Return) and statement.value is not None
-    return statement.value
-
-
-def rule(expression: str) -> str:
-    return f"def priority(operation, state):\n    return {expression}\n"
 
 
 def is_quotient(node: ast.expr) -> bool:

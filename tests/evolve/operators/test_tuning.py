@@ -3,8 +3,10 @@ import math
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,11 +20,14 @@ from evolve.operators.base import (
     Request,
     Tried,
 )
+from evolve.operators.residual import extended
 from evolve.operators.tuning import generation_size, operator, tunable
 from evolve.program import Program
 from evolve.randomness import stream
 from tests.evolve.operators.programs import LINEAR, RULE_BRIEF, SHORTEST_FIRST, parent
 
+BRIEF = msgspec.structs.replace(RULE_BRIEF, features=())
+"""Without features nothing is added to a rule before it is tuned."""
 RULE = (
     "def priority(operation, state):\n"
     "    return (1.5 * operation.duration + 0.25 * operation.remaining_work\n"
@@ -75,9 +80,7 @@ class Until:
 
 
 def asked(number: int, background: Background | None, source: str = RULE) -> Request:
-    return Request(
-        number, (parent(source),), (), RULE_BRIEF, stream(1, "propose", number), background=background
-    )
+    return Request(number, (parent(source),), (), BRIEF, stream(1, "propose", number), background=background)
 
 
 def child(request: Request) -> str:
@@ -89,7 +92,7 @@ def child(request: Request) -> str:
 def loss(source: str) -> float:
     """A quadratic whose axes are differently steep, in the coordinates of the constants."""
     steepness = (1.0, 10.0, 1.0, 5.0, 1.0)
-    found = tuning._coordinates(source, RULE_BRIEF)
+    found = tuning._coordinates(source, BRIEF)
     return sum(w * (x - y) ** 2 for x, y, w in zip(found, OPTIMUM, steepness, strict=True))
 
 
@@ -128,7 +131,7 @@ def test_the_distribution_learns_which_way_to_go() -> None:
     """A cigar: many times longer in one direction than across, and not along an axis."""
 
     def ridge(source: str) -> float:
-        x = np.array(tuning._coordinates(source, RULE_BRIEF))
+        x = np.array(tuning._coordinates(source, BRIEF))
         along = x.sum()
         across = x - along / len(x)
         return -float(0.01 * (along - 4.0) ** 2 + 100.0 * across @ across)
@@ -227,7 +230,7 @@ def test_nobody_hears_that_the_package_cannot_draw() -> None:
 
 def test_zeros_and_whole_numbers_are_left_alone() -> None:
     source = "def priority(operation, state):\n    total = 0.0\n    return total + 2 * state.now + 1.5\n"
-    assert len(tunable(source, RULE_BRIEF)) == 1
+    assert len(tunable(source, BRIEF)) == 1
     for number in range(20):
         assert "total = 0.0" in child(asked(number, None, source))
 
@@ -236,3 +239,22 @@ def test_nothing_to_tune() -> None:
     with pytest.raises(NoProposal, match="no real constant"):
         child(asked(0, None, SHORTEST_FIRST))
     assert child(asked(0, None, LINEAR)) != LINEAR
+
+
+def test_rule_with_few_constants_is_tuned_with_a_linear_combination_half_of_the_time() -> None:
+    longer = extended(RULE, RULE_BRIEF)
+    assert longer is not None
+    skeletons: Counter[str] = Counter()
+    for number in range(100):
+        request = msgspec.structs.replace(asked(number, None), brief=RULE_BRIEF)
+        skeletons[Program.parse(child(request)).skeleton] += 1
+    families = {Program.parse(RULE).skeleton, Program.parse(longer.source).skeleton}
+    assert set(skeletons) == families
+    assert all(30 < count < 70 for count in skeletons.values())
+
+
+def test_rule_with_many_constants_is_tuned_as_it_is() -> None:
+    longer = extended(RULE, RULE_BRIEF)
+    assert longer is not None
+    request = msgspec.structs.replace(asked(1, None, longer.source), brief=RULE_BRIEF)
+    assert Program.parse(child(request)).skeleton == Program.parse(longer.source).skeleton

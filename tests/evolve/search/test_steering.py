@@ -182,28 +182,28 @@ def test_crossover_with_nobody_to_cross_with(operators: tuple[PlannedOperator, .
 # Refinement.
 
 
-def parents_of(run: SteeredRun, operator: str) -> list[tuple[int, str]]:
-    """Number and parent of each proposal of an operator from the hundredth on."""
-    return [
-        (number, run.choices[number].selection.parents[0]) for number in run.chosen(operator) if number >= 100
-    ]
+def test_refinement_stays_with_the_best_program_of_the_moment_for_longer_and_longer_turns() -> None:
+    """Every program is better than all before it."""
+    run = SteeredRun(planned(TUNING)).go_on(600, lambda number, choice: scored(1.0 + number))
+    parents = [(number, choice.selection.parents[0]) for number, choice in sorted(run.choices.items())]
+    turns = Counter(program for _, program in parents).most_common(4)
+    lengths = sorted(count for _, count in turns)
+    assert lengths == pytest.approx([32, 64, 128, 240], rel=0.2)
+    firsts = {program: next(number for number, one in parents if one == program) for program, _ in turns}
+    for program, first in firsts.items():
+        assert int(program, 16) == pytest.approx(max(0, first - run.lag - 1), abs=2), "it was the best of all"
+    assert sum(lengths) / len(parents) < REFINED_SHARE + 0.05
 
 
-def test_refinement_works_mostly_on_the_best_program() -> None:
-    """The best is never the newest: every hundredth program is better than all before it."""
-    run = SteeredRun(planned(TUNING, CONSTANTS)).go_on(
-        600, lambda number, choice: scored(2.0 + number if number % 100 == 50 else 1.0 + number / 1000)
-    )
-    refined, ordinary = parents_of(run, "tuning"), parents_of(run, "constants")
-    assert len(refined) > 200
-    assert len(ordinary) > 200
+def test_a_turn_goes_on_after_a_restart() -> None:
+    def course(number: int, choice: Choice) -> Fate:
+        return scored(1.0 + number)
 
-    def share_on_the_best(pairs: list[tuple[int, str]]) -> float:
-        bests = [f"{(number - 50 - run.lag) // 100 * 100 + 50:032x}" for number, _ in pairs]
-        return sum(parent == best for best, (_, parent) in zip(bests, pairs, strict=True)) / len(pairs)
-
-    assert share_on_the_best(refined) > REFINED_SHARE - 0.05
-    assert share_on_the_best(ordinary) < 0.5
+    through, broken = SteeredRun(planned(TUNING)), SteeredRun(planned(TUNING))
+    through.go_on(300, course)
+    broken.go_on(150, course).restart()
+    broken.go_on(150, course)
+    assert broken.choices == through.choices
 
 
 def test_refinement_leaves_best_of_n_what_it_is() -> None:
