@@ -9,8 +9,8 @@ the same request gives the same child in every process; what was computed for th
 reused, and changes nothing. Programs of other operators count as solutions that were injected, whose steps
 the package bounds (Hansen, INRIA research report 7748, 2011).
 
-A rule with few constants has little to be tuned. Half of the time a linear combination of features is added to
-it first (`evolve.operators.residual`), always the same one, so that all children of that form are one family.
+A rule with few constants has little to be tuned. Half of the time a linear combination of features is added
+to it first (`evolve.operators.residual`), always the same one, so that all children are one family.
 
 Proposals overlap, so a child is drawn from a distribution that lacks what is in flight. That is the
 asynchrony of any parallel CMA-ES, and a lag as long as a generation costs about one generation.
