@@ -7,6 +7,9 @@ from evolve.execution.sandbox_zygote import Verdict
 from evolve.problem import CandidateFailure, InfrastructureError, Limits, Status
 from sandbox_runner import wire
 
+NEARLY = 0.9
+"""A process that was killed after this share of its CPU time was killed for it: the kernel's own limit counts
+ticks of the clock. On a crowded virtual machine, a limit of 6 s was seen to kill after 5.04 s of CPU time."""
 UNKNOWN = Verdict(overtime=False, wait_status=0, clock_ns=-1, spent_ns=0, resident_bytes=0)
 """Where the zygote is gone, or has nothing to tell."""
 
@@ -43,12 +46,16 @@ def explain_end(verdict: Verdict, limits: Limits, seccomp: bool) -> CandidateFai
         return CandidateFailure(Status.CRASHED, f"the process died of {_signal_name(-code)}")
     if verdict.clock_ns >= 0:  # the zygote killed it, because nothing was to be expected from it any more
         return CandidateFailure(Status.CRASHED, "the program closed its connection")
-    if verdict.spent_ns >= limits.cpu_seconds * 1e9:
+    if verdict.spent_ns >= NEARLY * limits.cpu_seconds * 1e9:
         return overtime
     if verdict.resident_bytes >= limits.memory_bytes / 2:
         return CandidateFailure(Status.OUT_OF_MEMORY, "the system killed the process, which held much memory")
     if seccomp:
-        return InfrastructureError("something killed a candidate's process; is the machine out of memory?")
+        return InfrastructureError(
+            "something killed a candidate's process after"
+            f" {verdict.spent_ns / 1e9:.3g} s of CPU time, when it held {verdict.resident_bytes / 2**20:.0f} MiB;"
+            " is the machine out of memory?"
+        )
     return CandidateFailure(Status.CRASHED, "the process died of SIGKILL")
 
 
