@@ -120,7 +120,7 @@ class Lockdown:
                 raise
             # macOS has the name of this limit only; probing finds that it does not hold.
         # Elsewhere than on Linux this is the only limit on CPU time, in whole seconds. On Linux the zygote
-        # watches, by a better clock: this one counts ticks, and has killed after 5/6 of the time that was set.
+        # watches, by a better clock: this one counts ticks, and has killed after 5/6 of its time.
         whole = -(-cpu_ns // 10**9)
         seconds = min(2 * whole + 2 if _LINUX else whole, self._most_seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))

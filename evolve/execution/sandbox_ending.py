@@ -51,9 +51,9 @@ def explain_end(verdict: Verdict, limits: Limits, seccomp: bool) -> CandidateFai
     if verdict.resident_bytes >= limits.memory_bytes / 2:
         return CandidateFailure(Status.OUT_OF_MEMORY, "the system killed the process, which held much memory")
     if seccomp:
+        spent, held = verdict.spent_ns / 1e9, verdict.resident_bytes / 2**20
         return InfrastructureError(
-            "something killed a candidate's process after"
-            f" {verdict.spent_ns / 1e9:.3g} s of CPU time, when it held {verdict.resident_bytes / 2**20:.0f} MiB;"
+            f"something killed a candidate's process after {spent:.3g} s of CPU time, when it held {held:.0f} MiB;"
             " is the machine out of memory?"
         )
     return CandidateFailure(Status.CRASHED, "the process died of SIGKILL")
