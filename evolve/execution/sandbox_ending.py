@@ -53,7 +53,7 @@ def explain_end(verdict: Verdict, limits: Limits, seccomp: bool) -> CandidateFai
     if seccomp:
         spent, held = verdict.spent_ns / 1e9, verdict.resident_bytes / 2**20
         return InfrastructureError(
-            f"something killed a candidate's process after {spent:.3g} s of CPU time, when it held {held:.0f} MiB;"
+            f"something killed a candidate's process after {spent:.3g} s of CPU time, holding {held:.0f} MiB;"
             " is the machine out of memory?"
         )
     return CandidateFailure(Status.CRASHED, "the process died of SIGKILL")

@@ -37,7 +37,7 @@ def test_killed_with_much_memory() -> None:
 def test_killed_for_no_reason_of_its_own_says_what_it_had_used() -> None:
     found = killed(1.25, resident=3 * 2**20)
     assert isinstance(found, InfrastructureError)
-    assert "after 1.25 s of CPU time, when it held 3 MiB" in str(found)
+    assert "after 1.25 s of CPU time, holding 3 MiB" in str(found)
 
 
 def test_killed_by_the_zygote_because_it_said_no_more() -> None:
