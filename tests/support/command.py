@@ -1,17 +1,14 @@
-"""Runs the real command line in a process of its own, most often one forked where all is imported already."""
+"""Runs the real command line in a process of its own."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-
-from tests.support.warm import WarmServer
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -44,11 +41,6 @@ def arguments(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "evolve", *map(str, words)]
 
 
-@cache
-def _warm_server() -> WarmServer:
-    return WarmServer()
-
-
 def evolve(
     *words: str | Path,
     cwd: Path,
@@ -56,22 +48,11 @@ def evolve(
     also: Mapping[str, str] | None = None,
     **changes: str,
 ) -> Finished:
-    """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment.
-
-    What tells the interpreter something (PYTHONHASHSEED, PYTHONPATH) is for a fresh one to hear; so is a
-    command while another one runs.
-    """
-    changed = dict(also or {}) | changes
-    server = _warm_server()
-    if not any(name.startswith("PYTHON") for name in changed) and server.lock.acquire(blocking=False):
-        try:
-            return Finished(*server.run(list(map(str, words)), cwd, environment(**changed), timeout))
-        finally:
-            server.lock.release()
+    """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment."""
     done = subprocess.run(
         arguments(*words),
         cwd=cwd,
-        env=environment(**changed),
+        env=environment(**(dict(also or {}) | changes)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
