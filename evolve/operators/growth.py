@@ -37,6 +37,11 @@ class Terminal:
     node: ast.expr
     unit: str = ""
 
+    @property
+    def record(self) -> str:
+        """The name that a feature is read from."""
+        return next(iter(names_read(self.node)), "")
+
 
 class Vocabulary:
     """What an expression at one site can be made of, and how it is made."""

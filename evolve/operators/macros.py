@@ -18,7 +18,6 @@ from evolve.operators.base import Brief, Draft, NoProposal, ParentProgram, Reque
 from evolve.operators.children import Change, first_child
 from evolve.operators.expressions import changed_expression
 from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, unit_of, vocabulary
-from evolve.operators.residual import is_result, record_of
 from evolve.operators.scope import BUILTINS, Function
 from evolve.operators.sites import Place, Syntax, syntax_of
 from evolve.operators.syntax import as_divisor, literal, names_read, node_count, number
@@ -59,7 +58,7 @@ operator = MacroOperator()
 
 def _changed(request: Request, syntax: Syntax) -> Change | None:
     rng = request.random
-    places = [place for place in syntax.places if is_result(place, syntax)]
+    places = [place for place in syntax.places if syntax.is_result(place)]
     designs = [program for program in donors(request) if program.baseline is not None]
     if designs and rng.random() < (DESIGN_SHARE if places else 1.0):
         return _grafted(request, syntax, rng.choice(designs))
@@ -124,7 +123,7 @@ def _with_linear(words: Vocabulary, mine: Terminal, record: str) -> ast.expr | N
 def linear(words: Vocabulary, record: str) -> ast.expr | None:
     """A weighted sum of some features of a record: for each unit a sum, over a feature of that unit."""
     rng = words.rng
-    found = [feature for feature in words.features if record_of(feature) == record]
+    found = [feature for feature in words.features if feature.record == record]
     if len(found) < _FEWEST_TERMS:
         return None
     count = len(found) if rng.random() < ALL_FEATURES else rng.randint(_FEWEST_TERMS, len(found))
@@ -135,7 +134,7 @@ def linear(words: Vocabulary, record: str) -> ast.expr | None:
         if not terms:
             continue
         scales = [feature for feature in words.features if feature.unit == unit]
-        scales = [feature for feature in scales if record_of(feature) != record] or scales
+        scales = [feature for feature in scales if feature.record != record] or scales
         part = _weighted_sum(words, terms)
         if unit != NO_UNIT:
             part = ast.BinOp(part, ast.Div(), as_divisor(rng.choice(scales).node))
@@ -148,7 +147,7 @@ def _record_in_use(request: Request, words: Vocabulary) -> str:
 
     Often only one of the records tells alternatives apart; published rules know which.
     """
-    records = list(dict.fromkeys(record_of(feature) for feature in words.features))
+    records = list(dict.fromkeys(feature.record for feature in words.features))
     sources = [program.source for program in (*request.parents, *request.inspirations)]
     weights = [sum(f"{record}." in source for source in sources) + 0.1 for record in records]
     return words.rng.choices(records, weights)[0]

@@ -16,8 +16,8 @@ import msgspec
 from evolve.operators.base import Brief
 from evolve.operators.children import MAX_EXPRESSION_NODES
 from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, unit_of, vocabulary
-from evolve.operators.sites import Place, Syntax, syntax_of
-from evolve.operators.syntax import as_divisor, names_read, node_count, number
+from evolve.operators.sites import syntax_of
+from evolve.operators.syntax import as_divisor, node_count, number
 from evolve.program import ProgramError, Region
 
 FIRST_WEIGHT = 0.01
@@ -41,7 +41,7 @@ def extended(source: str, brief: Brief) -> Extended | None:
         syntax = syntax_of(source, brief)
     except ProgramError:
         return None
-    places = [place for place in syntax.places if is_result(place, syntax)]
+    places = [place for place in syntax.places if syntax.is_result(place)]
     if not places:
         return None
     place = places[-1]
@@ -57,29 +57,19 @@ def extended(source: str, brief: Brief) -> Extended | None:
     return Extended(syntax.text.edited(edit), place.region, node_count(place.root), growth)
 
 
-def is_result(place: Place, syntax: Syntax) -> bool:
-    """Whether a rule returns what stands there."""
-    return isinstance(place.statement, ast.Return) and syntax.makes_a_number(place.scope)
-
-
-def record_of(feature: Terminal) -> str:
-    """The name that a feature is read from."""
-    return next(iter(names_read(feature.node)), "")
-
-
 def _record_read_most(words: Vocabulary, source: str) -> str | None:
-    records = list(dict.fromkeys(record_of(feature) for feature in words.features))
+    records = list(dict.fromkeys(feature.record for feature in words.features))
     enough = [
         record
         for record in records
-        if sum(record_of(feature) == record for feature in words.features) >= FEWEST_FEATURES
+        if sum(feature.record == record for feature in words.features) >= FEWEST_FEATURES
     ]
     return max(enough, key=lambda record: source.count(f"{record}."), default=None)
 
 
 def _with_sum(words: Vocabulary, mine: Terminal, record: str) -> ast.expr:
-    own = [feature for feature in words.features if record_of(feature) == record]
-    others = [feature for feature in words.features if record_of(feature) != record]
+    own = [feature for feature in words.features if feature.record == record]
+    others = [feature for feature in words.features if feature.record != record]
     same: ast.expr | None = None
     pure: ast.expr | None = None
     for unit in dict.fromkeys(feature.unit for feature in own):

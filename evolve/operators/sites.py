@@ -100,6 +100,10 @@ class Syntax:
                 return region
         return None
 
+    def is_result(self, place: Place) -> bool:
+        """Whether it is what a rule, a function that makes a number, returns."""
+        return isinstance(place.statement, ast.Return) and self.makes_a_number(place.scope)
+
     def makes_a_number(self, scope: Scope) -> bool:
         """Whether a scope is a rule: the entry point of a problem with features, or annotated `-> float`."""
         function = scope.node

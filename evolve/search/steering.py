@@ -2,9 +2,8 @@
 
 Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. An arm
 that refines, as tuning does, works on the best program `REFINED_SHARE` of the time, whatever the strategy
-picked, and stays with it for a turn. That holds for strategies that keep a
-population; best-of-n goes on as it is. Three occasions go before that, each decided from what has been told
-so far and from nothing else:
+picked, and stays with it for a turn. That holds for strategies that keep a population; best-of-n goes on as
+it is. Three occasions go before that, each decided from what has been told so far and from nothing else:
 
 1. A new direction, when `direction_after` commits have brought no better program. Its parents are the elites,
    its model the strong one. The count then starts anew; with each further direction in a row the patience
@@ -113,8 +112,8 @@ class _Memory(msgspec.Struct):
     """The program that operators work on that refine."""
     refinements: int = 0
     """How often one has done so in this turn."""
-    turns: int = 0
-    """Turns before this one, `MAX_DOUBLINGS` at most."""
+    turn: int = 0
+    """How many of them make this turn; 0 before the first."""
 
 
 class Steering:
@@ -227,12 +226,13 @@ class Steering:
     def _on_the_best(self, selection: Selection) -> Selection:
         """The selection with the best program when the turn began as its parent."""
         memory = self._memory
-        if memory.refined is None or memory.refinements >= min(FIRST_TURN << memory.turns, LONGEST_TURN):
-            memory.turns = min(memory.turns + 1, MAX_DOUBLINGS) if memory.refined else 0
+        if memory.refinements >= memory.turn:
             memory.refined = next(iter(self._strategy.elites()), None)
+            if memory.refined is None:
+                return selection
+            memory.turn = min(2 * memory.turn or FIRST_TURN, LONGEST_TURN)
             memory.refinements = 0
-        if memory.refined is None:
-            return selection
+        assert memory.refined is not None, "a turn has begun"
         memory.refinements += 1
         parents = (memory.refined,)
         return Selection(parents, _others(selection.inspirations, parents), selection.context)
