@@ -10,12 +10,13 @@ from collections.abc import Callable
 from struct import Struct
 from struct import error as struct_error
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from sandbox_runner import bundle, wire
 from sandbox_runner.codec import Decoder, Encoder, EncodingError
 from sandbox_runner.failure import ONE_FILE, MistypedReply, describe, failure_payload
 from sandbox_runner.lockstep import LockstepShape
+from sandbox_runner.rows import RowShape
 
 _READ_BYTES = 4096
 _SMALL = Struct("<I")
@@ -23,35 +24,6 @@ _SMALL = Struct("<I")
 
 class EvaluatorGone(Exception):  # noqa: N818 - an end, not an error
     """There will be no more requests."""
-
-
-class StepShape(NamedTuple):
-    """A step whose arguments are numbers and lists of numbers, so that they travel without a tree."""
-
-    method: str
-    unpack: Callable[[bytes], tuple[Any, ...]]
-    """The arguments' numbers in a row, from a whole frame."""
-    arrange: Callable[[tuple[Any, ...]], Any] | None
-    """The arguments from the row; None where they are the row."""
-
-    @classmethod
-    def declared(cls, method: str, letters: str, segments: list[list[int]] | None) -> "StepShape":
-        """The shape that a SHAPE frame describes.
-
-        `segments` is nil where every argument is one number; else, for each argument, where in the row it
-        starts and where its list ends, or -1 for a number that is not in a list.
-        """
-        unpack = Struct(f"<{wire.HEADER_BYTES}x{letters}").unpack
-        if segments is None:
-            return cls(method, unpack, None)
-        if len(segments) == 1:
-            return cls(method, unpack, lambda row: (list(row),))
-        spans = [(start, stop) for start, stop in segments]
-        return cls(
-            method,
-            unpack,
-            lambda row: [row[start] if stop < 0 else list(row[start:stop]) for start, stop in spans],
-        )
 
 
 class Requests:
@@ -111,7 +83,7 @@ class Program:
         self._requests = Requests(requests)
         self._replies = replies
         self._module = ModuleType("program")
-        self._steps: dict[int, StepShape] = {}
+        self._rows: dict[int, RowShape] = {}
         self._locksteps: dict[int, LockstepShape] = {}
         self._instance: object = None
         self._sources: dict[str, str] = {}
@@ -149,7 +121,7 @@ class Program:
         exec(code, self._module.__dict__)  # noqa: S102 - to run an untrusted program is what this process is for
 
     def _answer_requests(self) -> NoReturn:
-        next_request, unpack_header, shapes = self._requests.next, wire.HEADER.unpack_from, self._steps
+        next_request, unpack_header, shapes = self._requests.next, wire.HEADER.unpack_from, self._rows
         while True:
             frame = next_request()
             _, self._sequence, kind, _, wide = unpack_header(frame)
@@ -157,7 +129,13 @@ class Program:
                 name, unpack, arrange = shapes[wide]
                 row = unpack(frame)
                 method = getattr(self._instance, name)
-                self._answer_step(method(*(row if arrange is None else arrange(row))))
+                self._answer_numbers(method(*(row if arrange is None else arrange(row))))
+            elif kind == wire.CALL_NUMBERS:
+                name, unpack, arrange = shapes[wide]
+                row = unpack(frame)
+                result = self._find(name)(*(row if arrange is None else arrange(row)))
+                self._flush()
+                self._answer_numbers(result)
             else:
                 self._answer(kind, wide, memoryview(frame)[wire.HEADER_BYTES :])
 
@@ -170,12 +148,12 @@ class Program:
             return
         head, arguments = Decoder(payload).decode()
         if kind == wire.SHAPE:
-            if head == "step":
-                self._steps[wide] = StepShape.declared(*arguments)
+            if head == "row":
+                self._rows[wide] = RowShape.declared(*arguments)
             else:
                 self._locksteps[wide] = LockstepShape.declared(*arguments)
         elif kind == wire.STEP:
-            self._answer_step(getattr(self._instance, head)(*arguments))
+            self._answer_numbers(getattr(self._instance, head)(*arguments))
         else:
             result = self._find(head)(*arguments)
             if kind == wire.CREATE:
@@ -191,7 +169,8 @@ class Program:
             raise NameError(f"the program defines no {name!r}") from None
         return found
 
-    def _answer_step(self, result: object) -> None:
+    def _answer_numbers(self, result: object) -> None:
+        """Reply with a number or a few in the shortest form there is; with any other value as it is."""
         kind = type(result)
         sequence = self._sequence
         if kind is float:

@@ -31,11 +31,14 @@ CREATE: Final = 3
 STEP: Final = 4
 """Payload: values [method, [arguments]]. Reply: VALUE or NUMBERS."""
 SHAPE: Final = 5
-"""Declares shape number `wide`. Payload: values; see `StepShape` and `LockstepShape` in `program`."""
+"""Declares shape number `wide`. Payload: values [kind, [...]]; see the modules `rows` and `lockstep`."""
 STEP_NUMBERS: Final = 6
-"""A step of shape `wide`. Payload: the numbers of all arguments, 8 bytes each. Reply: VALUE or NUMBERS."""
+"""A step of shape `wide`. Payload: the numbers of all arguments; booleans take one byte, others eight. Reply:
+VALUE or NUMBERS."""
 LOCKSTEP: Final = 7
 """Calls of shape `wide`. Payload: for each table TABLE, rows of float64, index of int32. Reply: COLUMN."""
+CALL_NUMBERS: Final = 8
+"""A call of shape `wide`, otherwise as STEP_NUMBERS."""
 
 # Replies.
 READY: Final = 16

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from struct import Struct
 from struct import error as struct_error
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from evolve.execution.sandbox_channel import Channel, ChannelClosed, Frame, Output
 from evolve.execution.sandbox_codec import UndecodableReply, decode, decode_failure, encode
 from evolve.execution.sandbox_ending import UNKNOWN, explain_early_end, explain_end, printable
+from evolve.execution.sandbox_rows import RowShape, described, flattened, may_be_row, row_shape
 from evolve.execution.sandbox_tables import field_names, number_of_calls
 from evolve.execution.sandbox_zygote import Verdict, Zygote
 from evolve.problem import (
@@ -25,11 +26,8 @@ from evolve.problem import (
 from sandbox_runner import wire
 
 _STATUSES = {status.value: status for status in (Status.CRASHED, Status.OUT_OF_MEMORY, Status.INVALID)}
-_LONGEST_ROW = 4096
 _MOST_SHAPES = 1000
 _pack_header = wire.HEADER.pack
-_StepShape = tuple[int, int, Callable[..., bytes]]
-"""Number, length of the payload, and what packs a frame."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -67,8 +65,12 @@ class SandboxedCandidate:
         self._verdict: Verdict | None = None
         self._failure: CandidateFailure | InfrastructureError | None = None
         self._sequence = 0
-        self._steps: dict[object, _StepShape | None] = {}
+        self._steps: dict[object, RowShape | None] = {}
+        self._calls: dict[object, RowShape | None] = {}
+        self._called: set[object] = set()
+        """Keys of calls of which there has been one, and which have no shape yet."""
         self._locksteps: dict[object, int] = {}
+        self._declared = 0
         self._reply_forms: dict[tuple[int, int], Struct] = {}
         self._channel = Channel(output, limits)
         self._dead = False
@@ -92,7 +94,15 @@ class SandboxedCandidate:
     # --- The calls of `evolve.problem.Candidate` ---------------------------------------------------------
 
     def call(self, function: str, *args: Value) -> object:
-        """Call a function of the program and return what it returned."""
+        """Call a function of the program and return what it returned.
+
+        From the second such call on, numbers, lists of numbers and mappings to numbers travel fast.
+        """
+        if may_be_row(args):
+            key, flat = flattened(function, args)
+            shape = self._calls.get(key) or self._call_shape(key, function, args)
+            if shape is not None:
+                return self._result(self._ask(self._row(wire.CALL_NUMBERS, shape, flat)))
         return self._value(wire.CALL, function, args)
 
     def create(self, cls: str, *args: Value) -> None:
@@ -105,31 +115,18 @@ class SandboxedCandidate:
 
     def step(self, method: str, *args: Value) -> object:
         """Call a method of the created object. Numbers and lists of numbers travel fastest."""
-        flat: Sequence[Any] = args
+        flat: Sequence[Value] = args
         types = (*map(type, args),)
         key: object = (method, types)
-        if list in types or tuple in types:
-            key, flat = _flattened(method, args)
+        if list in types or tuple in types or dict in types:
+            key, flat = flattened(method, args)
         try:
             shape = self._steps[key]
         except KeyError:
-            shape = self._steps[key] = self._declare_step(method, args)
+            shape = self._steps[key] = self._declare(method, args)
         if shape is None:
-            answer = self._ask(self._frame(wire.STEP, encode([method, args])))
-        else:
-            number, length, pack = shape
-            self._sequence += 1
-            try:
-                frame = pack(length, self._sequence, wire.STEP_NUMBERS, 0, number, *flat)
-            except struct_error:
-                raise OverflowError("an integer beyond 64 bits cannot be sent to a program") from None
-            answer = self._ask(frame)
-        kind, small, wide, reply = answer
-        if kind != wire.NUMBERS:
-            return self._decoded(answer)
-        if small == wire.BARE_NUMBER and len(reply) == _BARE_BYTES:
-            return (_unpack_float if wide else _unpack_int)(reply)[0]
-        return self._numbers(small, wide, reply)
+            return self._result(self._ask(self._frame(wire.STEP, encode([method, args]))))
+        return self._result(self._ask(self._row(wire.STEP_NUMBERS, shape, flat)))
 
     def lockstep(self, function: str, *tables: Table) -> Floats:
         """Call a function once for each row of `tables`; float64 of the number of calls."""
@@ -138,7 +135,7 @@ class SandboxedCandidate:
         number = self._locksteps.get(key)
         prefix = b""
         if number is None:
-            number = len(self._steps) + len(self._locksteps)
+            number = self._next_shape()
             records = [[table.record.name, field_names(table.record)] for table in tables]
             prefix = self._shape(number, "lockstep", [function, records])
             self._locksteps[key] = number
@@ -167,25 +164,37 @@ class SandboxedCandidate:
         payload = encode([kind, description])
         return _pack_header(len(payload), 0, wire.SHAPE, 0, number) + payload
 
-    def _declare_step(self, method: str, args: tuple[Value, ...]) -> _StepShape | None:
-        """Tell the runner how the numbers of `args` follow each other, if numbers are all they are."""
-        letters, segments, plain = "", [], True
-        for argument in args:
-            start = len(letters)
-            if isinstance(argument, (list, tuple)):
-                plain = False
-                kinds = [type(item) for item in argument]
-                segments.append([start, start + len(kinds)])
-            else:
-                kinds = [type(argument)]
-                segments.append([start, -1])
-            letters += "".join(_LETTER_OF.get(kind, "?") for kind in kinds)
-        known = len(self._steps) + len(self._locksteps)
-        if "?" in letters or len(letters) > _LONGEST_ROW or known >= _MOST_SHAPES:
+    def _row(self, kind: int, shape: RowShape, flat: Sequence[Value]) -> bytes:
+        number, length, pack = shape
+        self._sequence += 1
+        try:
+            return pack(length, self._sequence, kind, 0, number, *flat)
+        except struct_error:
+            raise OverflowError("an integer beyond 64 bits cannot be sent to a program") from None
+
+    def _call_shape(self, key: object, function: str, args: Sequence[Value]) -> RowShape | None:
+        """The shape of a call that has none yet: declared when the like comes a second time."""
+        if key not in self._called:
+            if len(self._called) < _MOST_SHAPES:
+                self._called.add(key)
             return None
-        form = Struct(wire.HEADER.format + letters)
-        self._channel.queue(self._shape(known, "step", [method, letters, None if plain else segments]))
-        return known, form.size - wire.HEADER_BYTES, form.pack
+        if key not in self._calls:
+            self._calls[key] = self._declare(function, args)
+        return self._calls[key]
+
+    def _declare(self, name: str, args: Sequence[Value]) -> RowShape | None:
+        """Tell the runner how the numbers of `args` follow each other, if numbers are all they are."""
+        found = described(args) if self._declared < _MOST_SHAPES else None
+        if found is None:
+            return None
+        letters, spans = found
+        shape = row_shape(self._next_shape(), letters)
+        self._channel.queue(self._shape(shape.number, "row", [name, letters, spans]))
+        return shape
+
+    def _next_shape(self) -> int:
+        self._declared += 1
+        return self._declared - 1
 
     def _ask(self, frame: bytes, calls: int = 0) -> tuple[int, int, int, Frame]:
         """Exchange a frame for a reply; `calls` is how many rows a failure may name."""
@@ -203,6 +212,15 @@ class SandboxedCandidate:
         if answer[0] == wire.FAILURE:
             self._fail(self._told_failure(_payload(answer[3]), calls))
         return answer
+
+    def _result(self, answer: tuple[int, int, int, Frame]) -> object:
+        """What a program returned, as a number, a few numbers, or any value."""
+        kind, small, wide, reply = answer
+        if kind != wire.NUMBERS:
+            return self._decoded(answer)
+        if small == wire.BARE_NUMBER and len(reply) == _BARE_BYTES:
+            return (_unpack_float if wide else _unpack_int)(reply)[0]
+        return self._numbers(small, wide, reply)
 
     def _numbers(self, count: int, mask: int, reply: Frame) -> list[float | int]:
         form = self._reply_forms.get((count, mask))
@@ -304,26 +322,6 @@ class SandboxedCandidate:
         return self._usage
 
 
-_ROWS = (list, tuple)
-
-
-def _flattened(method: str, args: Sequence[Any]) -> tuple[object, Sequence[Value]]:
-    """The key of a step's shape, and its numbers in a row."""
-    if len(args) == 1:
-        return (method, None, (*map(type, args[0]),)), args[0]
-    key: list[object] = [method]
-    flat: list[Value] = []
-    for argument in args:
-        if type(argument) in _ROWS:
-            key.append((*map(type, argument),))
-            flat.extend(argument)
-        else:
-            key.append(type(argument))
-            flat.append(argument)
-    return tuple(key), flat
-
-
-_LETTER_OF: dict[type, str] = {float: "d", int: "q"}
 _BARE_BYTES = wire.HEADER_BYTES + 8
 _unpack_float = Struct(f"<{wire.HEADER_BYTES}xd").unpack
 _unpack_int = Struct(f"<{wire.HEADER_BYTES}xq").unpack

@@ -5,7 +5,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +25,10 @@ class FaultyRun:
         self.folder = folder
         self.process: subprocess.Popen[str] | None = None
         self._words = (*COMMAND, *words, "--max-evaluations", str(evaluations))
-        self._temporary = temporary_files()
+        self._temporary = folder.parent / "temporary"
         self._family: dict[int, Process] = {}
         folder.mkdir(exist_ok=True)
+        self._temporary.mkdir(exist_ok=True)
 
     @property
     def archive(self) -> Path:
@@ -41,7 +41,7 @@ class FaultyRun:
         self.process = subprocess.Popen(
             command if launcher is None else [*launcher, *map(str, self._words)],
             cwd=self.folder,
-            env=environment(**changes),
+            env=environment(TMPDIR=str(self._temporary), **changes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,7 +108,7 @@ class FaultyRun:
     def check_nothing_is_left(self) -> None:
         """No process, no temporary file, and no lock two seconds after the end."""
         assert survivors(list(self._family.values())) == []
-        assert temporary_files() <= self._temporary
+        assert list(self._temporary.iterdir()) == []
         if self.archive.exists():
             with opened(self.archive) as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -132,13 +132,6 @@ def opened(file: Path, timeout: float = 1.0) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
-
-
-def temporary_files() -> set[str]:
-    """What there is in the folder for temporary files, without what tests make there themselves."""
-    theirs = ("pytest-", "evolve-test-")
-    mine = (one for one in Path(tempfile.gettempdir()).iterdir() if not one.name.startswith(theirs))
-    return {one.name for one in mine if "evolve" in one.name or "sandbox" in one.name}
 
 
 def undisturbed_digest(folder: Path, evaluations: int = EVALUATIONS, *words: str) -> str:

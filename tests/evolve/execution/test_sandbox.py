@@ -118,6 +118,64 @@ def test_step_keeps_the_shape_of_its_arguments(
     assert repr(shared_candidate.step("echo", *arguments)) == repr(arguments)
 
 
+_NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.booleans()
+_GROUPS = st.lists(_NUMBERS, max_size=4) | st.dictionaries(st.text(max_size=3), _NUMBERS, max_size=4)
+_NESTED = st.lists(_GROUPS | st.none() | st.text(max_size=3), max_size=2)
+
+
+@given(st.lists(_NUMBERS | _GROUPS | _NESTED, max_size=4))
+def test_arguments_arrive_the_same_however_often_the_like_was_sent(
+    shared_candidate: SandboxedCandidate, arguments: list[object]
+) -> None:
+    """The first call of a form sends a tree, later ones numbers in a row where that is possible."""
+    for _ in range(3):
+        assert repr(shared_candidate.call("echo", *arguments)) == repr(arguments)
+        assert repr(shared_candidate.step("echo", *arguments)) == repr(arguments)
+
+
+def test_each_call_gets_lists_and_mappings_of_its_own(sandbox: Sandbox) -> None:
+    source = "def f(names, row): names['a'] += 1; row.append(names['a']); return len(row), names['a']"
+    with sandbox.open(source, Limits()) as candidate:
+        assert [candidate.call("f", {"a": 1}, [1.0]) for _ in range(4)] == [[2, 2]] * 4
+
+
+def test_call_of_numbers_counts_output_before_the_reply(sandbox: Sandbox) -> None:
+    source = "def f(x): print('x' * 60); return x"
+    with sandbox.open(source, Limits(output_bytes=150)) as candidate:
+        assert [candidate.call("f", number) for number in (1.5, 2.5)] == [1.5, 2.5]
+        with pytest.raises(CandidateFailure) as failed:
+            for number in range(50):
+                candidate.call("f", float(number))
+    assert failed.value.status is Status.OUTPUT_LIMIT
+
+
+def test_call_of_numbers_that_fails(sandbox: Sandbox) -> None:
+    with sandbox.open("def f(x): return 1 / x", Limits()) as candidate:
+        assert [candidate.call("f", number) for number in (1.0, 2.0, 4.0)] == [1.0, 0.5, 0.25]
+        with pytest.raises(CandidateFailure, match="ZeroDivisionError"):
+            candidate.call("f", 0.0)
+
+
+def test_call_of_numbers_to_a_function_that_is_gone(sandbox: Sandbox) -> None:
+    source = "def f(x):\n    if x > 2: del globals()['f']\n    return x"
+    with sandbox.open(source, Limits()) as candidate:
+        assert [candidate.call("f", number) for number in (1, 2, 3)] == [1, 2, 3]
+        with pytest.raises(CandidateFailure, match="defines no 'f'"):
+            candidate.call("f", 1)
+
+
+@pytest.mark.parametrize("method", ["call", "step"])
+def test_too_large_an_integer_in_a_row_is_the_callers_error(
+    candidate: SandboxedCandidate, method: str
+) -> None:
+    candidate.create("Counter", 0)
+    ask = getattr(candidate, method)
+    assert [ask("echo", number, [1]) for number in (1, 2)] == [[1, [1]], [2, [1]]]
+    with pytest.raises(OverflowError):
+        ask("echo", 2**63, [1])
+    assert ask("echo", 3, [1]) == [3, [1]], "and the candidate lives on"
+
+
 def test_step_of_too_large_an_integer_is_the_callers_error(candidate: SandboxedCandidate) -> None:
     candidate.create("Counter", 0)
     with pytest.raises(OverflowError):
@@ -129,6 +187,11 @@ def test_many_shapes_of_step(candidate: SandboxedCandidate) -> None:
     candidate.create("Counter", 0)
     for length in (*range(1200), 5, 1199):
         assert candidate.step("kinds", [0] * length) == ["list"]
+
+
+def test_many_shapes_of_call(candidate: SandboxedCandidate) -> None:
+    for length in (*range(1200), *range(1200), 5, 1199):
+        assert candidate.call("kinds", [0] * length) == ["list"]
 
 
 def test_lockstep(candidate: SandboxedCandidate) -> None:
