@@ -40,7 +40,7 @@ class Terminal:
     @property
     def record(self) -> str:
         """The name that a feature is read from."""
-        return next(iter(names_read(self.node)), "")
+        return next((one for one in names_read(self.node) if one not in BUILTINS), "")
 
 
 class Vocabulary:
@@ -228,6 +228,11 @@ def vocabulary(
             if kind is Kind.INTEGER:
                 integers.append(Terminal(node))
     return Vocabulary(rng, features, reals, integers)
+
+
+def reads(source: str, record: str) -> int:
+    """How often a program reads a field or an entry of a record."""
+    return source.count(f"{record}.") + source.count(f"{record}[")
 
 
 @lru_cache(maxsize=64)

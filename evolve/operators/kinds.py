@@ -28,7 +28,7 @@ _METHODS = {
     **dict.fromkeys(("searchsorted", "nonzero", "flatnonzero", "digitize", "unravel_index"), Kind.OPAQUE),
 }
 """What methods and functions of modules return; arrays of indices are nothing to calculate with."""
-_OPAQUE_NODES = (
+COLLECTIONS = (
     ast.List,
     ast.Tuple,
     ast.Dict,
@@ -37,6 +37,9 @@ _OPAQUE_NODES = (
     ast.SetComp,
     ast.DictComp,
     ast.GeneratorExp,
+)
+_OPAQUE_NODES = (
+    *COLLECTIONS,
     ast.JoinedStr,
     ast.Lambda,
     ast.Starred,

@@ -17,7 +17,7 @@ import msgspec
 from evolve.operators.base import Brief, Draft, NoProposal, ParentProgram, Request, Role
 from evolve.operators.children import Change, first_child
 from evolve.operators.expressions import changed_expression
-from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, unit_of, vocabulary
+from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, reads, unit_of, vocabulary
 from evolve.operators.scope import BUILTINS, Function
 from evolve.operators.sites import Place, Syntax, syntax_of
 from evolve.operators.syntax import as_divisor, literal, names_read, node_count, number
@@ -149,7 +149,7 @@ def _record_in_use(request: Request, words: Vocabulary) -> str:
     """
     records = list(dict.fromkeys(feature.record for feature in words.features))
     sources = [program.source for program in (*request.parents, *request.inspirations)]
-    weights = [sum(f"{record}." in source for source in sources) + 0.1 for record in records]
+    weights = [sum(reads(source, record) > 0 for source in sources) + 0.1 for record in records]
     return words.rng.choices(records, weights)[0]
 
 

@@ -1,9 +1,10 @@
 """Adds to a rule a linear combination of features: next to nothing at first, then what tuning makes of it.
 
-A rule is a function that makes a number, as in `evolve.operators.macros`. To what it returns last a weighted
-sum of the features of one record is added, each divided by a quantity of the same unit from another record,
-and the whole brought to the rule's unit; where that is not known, the rule is multiplied by one plus the sum.
-The same rule always gets the same form, so all programs tuned from it are one family.
+A rule is a function that makes a number, as in `evolve.operators.macros`. To what it returns a weighted sum
+of the features of one record is added, each divided by a quantity of the same unit from another record, and
+the whole brought to the rule's unit; where that is not known, the rule is multiplied by one plus the sum.
+The same rule always gets the same form, so all programs tuned from it are one family. Of several results
+one is extended; the program's form decides which, so that another form gives another one its turn.
 """
 
 import ast
@@ -15,10 +16,10 @@ import msgspec
 
 from evolve.operators.base import Brief
 from evolve.operators.children import MAX_EXPRESSION_NODES
-from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, unit_of, vocabulary
-from evolve.operators.sites import syntax_of
+from evolve.operators.growth import NO_UNIT, Terminal, Vocabulary, reads, unit_of, vocabulary
+from evolve.operators.sites import Place, Syntax, syntax_of
 from evolve.operators.syntax import as_divisor, node_count, number
-from evolve.program import ProgramError, Region
+from evolve.program import Program, ProgramError, Region
 
 FIRST_WEIGHT = 0.01
 FEWEST_FEATURES = 3
@@ -42,9 +43,15 @@ def extended(source: str, brief: Brief) -> Extended | None:
     except ProgramError:
         return None
     places = [place for place in syntax.places if syntax.is_result(place)]
-    if not places:
-        return None
-    place = places[-1]
+    first = int(Program.parse(source).skeleton[:8], 16) % len(places) if places else 0
+    for place in (*places[first:], *places[:first]):
+        found = _with_linear_part(syntax, brief, source, place)
+        if found is not None:
+            return found
+    return None
+
+
+def _with_linear_part(syntax: Syntax, brief: Brief, source: str, place: Place) -> Extended | None:
     words = vocabulary(random.Random(0), syntax, brief, place.scope, place.statement)
     record = _record_read_most(words, source)
     if record is None:
@@ -64,7 +71,7 @@ def _record_read_most(words: Vocabulary, source: str) -> str | None:
         for record in records
         if sum(feature.record == record for feature in words.features) >= FEWEST_FEATURES
     ]
-    return max(enough, key=lambda record: source.count(f"{record}."), default=None)
+    return max(enough, key=lambda record: reads(source, record), default=None)
 
 
 def _with_sum(words: Vocabulary, mine: Terminal, record: str) -> ast.expr:

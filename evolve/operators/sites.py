@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from evolve.operators.base import Brief
-from evolve.operators.kinds import Kinds, calculates
+from evolve.operators.kinds import COLLECTIONS, Kinds, calculates
 from evolve.operators.scope import (
     BUILTINS,
     NUMERIC,
@@ -19,13 +19,13 @@ from evolve.operators.scope import (
     unbound_names,
 )
 from evolve.operators.syntax import SourceText, is_safe_divisor, literal, node_count
-from evolve.program import Region, regions, syntax_tree
+from evolve.program import Region, canonical, regions, syntax_tree
 
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
 WHOLE_NUMBER_WEIGHT = 0.3
 """How likely a whole number is chosen, against one for any other site: most are indices and counts."""
 RULE_WEIGHT = 4.0
-"""How likely an expression is chosen in a function that makes a number, against one elsewhere."""
+"""How likely an expression is chosen in a function that decides, against one elsewhere."""
 ORDERING = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
@@ -86,6 +86,7 @@ class Syntax:
         self.kinds = Kinds(brief)
         self.entry_function = brief.entry_point.function
         self.has_features = bool(brief.features)
+        self._rules: dict[Scope, bool] = {}
         self.places = [place for scope in self.scopes for place in self._places(scope)]
         self._sites: dict[ast.stmt, list[Site]] = {}
         self._block_sizes: dict[Region, int] = {}
@@ -104,14 +105,36 @@ class Syntax:
         """Whether it is what a rule, a function that makes a number, returns."""
         return isinstance(place.statement, ast.Return) and self.makes_a_number(place.scope)
 
-    def makes_a_number(self, scope: Scope) -> bool:
-        """Whether a scope is a rule: the entry point of a problem with features, or annotated `-> float`."""
+    def decides(self, scope: Scope) -> bool:
+        """Whether a scope is the entry point of a problem with features, or annotated `-> float`."""
         function = scope.node
         if not isinstance(function, Function):
             return False
         if self.has_features and function.name == self.entry_function:
             return True
         return isinstance(function.returns, ast.Name) and function.returns.id == "float"
+
+    def makes_a_number(self, scope: Scope) -> bool:
+        """Whether a scope is a rule: one that decides, and does so by a number that may be any other."""
+        found = self._rules.get(scope)
+        if found is None:
+            found = self._rules[scope] = self.decides(scope) and not self._picks_one_of_several(scope)
+        return found
+
+    def _picks_one_of_several(self, scope: Scope) -> bool:
+        """Whether what a function returns is a tuple or the like, or one of several whole numbers."""
+        if not isinstance(scope.node, Function) or scope.node.returns is not None:
+            return False
+        returned = [
+            value
+            for node in scope.before
+            if isinstance(node, ast.Return) and node.value
+            for value in _alternatives(node.value)
+        ]
+        if returned and all(isinstance(value, COLLECTIONS) for value in returned):
+            return True
+        whole = all(self.kinds.of(value, scope) is Kind.INTEGER for value in returned)
+        return whole and len({canonical(value) for value in returned}) > 1
 
     def block_size(self, region: Region) -> int:
         """How many nodes a region holds."""
@@ -157,7 +180,7 @@ class Syntax:
             region = self.region_of(root)
             if region is not None:
                 start, end = self.text.span(root)
-                weight = (end - start) ** 0.5 * (RULE_WEIGHT if self.makes_a_number(scope) else 1.0)
+                weight = (end - start) ** 0.5 * (RULE_WEIGHT if self.decides(scope) else 1.0)
                 yield Place(statement, root, field, scope, region, weight)
 
 
@@ -356,6 +379,15 @@ def _makes_an_index(node: ast.expr, parent: ast.AST) -> bool:
         isinstance(operation, ast.BinOp) and isinstance(operation.op, ast.Mod | ast.FloorDiv)
         for operation in (node, parent)
     )
+
+
+def _alternatives(node: ast.expr) -> Iterator[ast.expr]:
+    """What a conditional expression may come to."""
+    if isinstance(node, ast.IfExp):
+        yield from _alternatives(node.body)
+        yield from _alternatives(node.orelse)
+    else:
+        yield node
 
 
 def targets_of(statement: ast.stmt) -> list[str]:

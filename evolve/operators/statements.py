@@ -49,7 +49,7 @@ operator = StatementOperator()
 def changed_statements(request: Request, syntax: Syntax) -> Change | None:
     """A change of statements, or None where what was drawn does not fit."""
     surgery = _Surgery(request, syntax)
-    rules = [scope.node for scope in syntax.scopes if syntax.makes_a_number(scope)]
+    rules = [scope.node for scope in syntax.scopes if syntax.decides(scope)]
     crowding = min(1.0, max(map(node_count, rules), default=0) / CROWDED)
     adding = 1.0 - 0.7 * crowding
     options: list[tuple[Callable[[], Change | None], float]] = [
@@ -256,7 +256,7 @@ class _Surgery:
         builds = isinstance(statement, ast.For) or (
             isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Subscript)
         )
-        return (0.1 if builds else 1.0) * (RULE_WEIGHT if self.syntax.makes_a_number(scope) else 1.0)
+        return (0.1 if builds else 1.0) * (RULE_WEIGHT if self.syntax.decides(scope) else 1.0)
 
     def _chosen(self, places: list[Place]) -> Place:
         return self.rng.choices(places, [place.weight for place in places])[0]

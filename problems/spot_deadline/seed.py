@@ -4,18 +4,18 @@ IDLE, SPOT, ON_DEMAND = 0, 1, 2
 
 
 # EVOLVE-BLOCK-START
-def reserve(overhead: float, gap: float) -> float:
-    """Slack to keep, in seconds: with less than this, a job without spot goes on demand."""
-    return 2.0 * overhead + 1.0 * gap
+def reserve(state) -> float:
+    """Slack to keep, in seconds: with no more than this, a job goes on demand and stays there."""
+    return 2.0 * state.overhead + 1.0 * state.gap
 
 
 def decide(state):
     if state.remaining <= 0:
         return IDLE
-    slack = state.time_left - state.remaining
     if state.has_spot and state.running != ON_DEMAND:
         return SPOT
-    if slack <= reserve(state.overhead, state.gap):
+    slack = state.time_left - state.remaining
+    if slack <= reserve(state):
         return ON_DEMAND
     return SPOT if state.has_spot else IDLE
 

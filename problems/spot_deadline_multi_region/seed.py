@@ -4,14 +4,14 @@ IDLE, SPOT, ON_DEMAND = 0, 1, 2
 
 
 # EVOLVE-BLOCK-START
-def reserve(overhead: float, gap: float) -> float:
-    """Slack to keep, in seconds: with less than this, a job without spot goes on demand."""
-    return 2.0 * overhead + 1.0 * gap
+def reserve(state, spot, prices) -> float:
+    """Slack to keep, in seconds: with no more than this, a job goes on demand and stays there."""
+    return 2.0 * state["overhead"] + 1.0 * state["gap"]
 
 
-def attraction(region: int, here: int, price: float) -> float:
-    """A job that is idle starts in the region with spot for which this is highest."""
-    return -price
+def attraction(state, region, price) -> float:
+    """A job starts in the region with spot for which this is highest."""
+    return -1.0 * price
 
 
 def decide(state, spot, prices):
@@ -21,12 +21,12 @@ def decide(state, spot, prices):
     if state["running"] == SPOT:
         return here, SPOT
     slack = state["time_left"] - state["remaining"]
-    if state["running"] == ON_DEMAND or slack <= reserve(state["overhead"], state["gap"]):
+    if slack <= reserve(state, spot, prices):
         return here, ON_DEMAND
     found = [region for region in range(len(spot)) if spot[region]]
     if not found:
         return here, IDLE
-    return max(found, key=lambda region: attraction(region, here, prices[region])), SPOT
+    return max(found, key=lambda region: attraction(state, region, prices[region])), SPOT
 
 
 # EVOLVE-BLOCK-END

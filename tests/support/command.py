@@ -1,14 +1,17 @@
-"""Runs the real command line in a process of its own."""
+"""Runs the real command line in a process of its own, most often one forked where all is imported already."""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from tests.support.warm import WarmServer
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -41,6 +44,11 @@ def arguments(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "evolve", *map(str, words)]
 
 
+@cache
+def _warm_server() -> WarmServer:
+    return WarmServer()
+
+
 def evolve(
     *words: str | Path,
     cwd: Path,
@@ -48,11 +56,22 @@ def evolve(
     also: Mapping[str, str] | None = None,
     **changes: str,
 ) -> Finished:
-    """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment."""
+    """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment.
+
+    What tells the interpreter something (PYTHONHASHSEED, PYTHONPATH) is for a fresh one to hear; so is a
+    command while another one runs.
+    """
+    changed = dict(also or {}) | changes
+    server = _warm_server()
+    if not any(name.startswith("PYTHON") for name in changed) and server.lock.acquire(blocking=False):
+        try:
+            return Finished(*server.run(list(map(str, words)), cwd, environment(**changed), timeout))
+        finally:
+            server.lock.release()
     done = subprocess.run(
         arguments(*words),
         cwd=cwd,
-        env=environment(**(dict(also or {}) | changes)),
+        env=environment(**changed),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -57,6 +57,36 @@ def test_same_rule_gets_the_same_form_and_its_growth_is_counted() -> None:
     assert node_count(returned(first.source)) == first.size + first.growth
 
 
+def test_of_several_results_the_form_of_the_program_decides_which_is_extended() -> None:
+    source = """\
+def first(operation) -> float:
+    return operation.duration
+
+
+def second(operation) -> float:
+    return {}operation.remaining_work
+
+
+def priority(operation, state):
+    return first(operation), second(operation)
+"""
+    extended_ones = set()
+    for form in ("", "2.0 * ", "-", "-2.0 * ", "3.5 + ", "0.5 - "):
+        text = made(source.format(form)).source
+        assert ast.unparse(returned(text)) == "(first(operation), second(operation))"
+        extended_ones.add(text.index("0.01") > text.index("second"))
+    assert extended_ones == {False, True}
+
+
+def test_entries_of_a_mapping_are_features_of_one_record() -> None:
+    fields = ("elapsed", "remaining", "deadline")
+    features = tuple(Feature(f'state["{field}"]', "s", field) for field in fields)
+    brief = msgspec.structs.replace(RULE_BRIEF, features=(*features, Feature("len(state)", "1", "how many")))
+    found = extended("def priority(operation, state):\n    return state['remaining']\n", brief)
+    assert found is not None
+    assert all(f"0.01 * state['{field}']" in ast.unparse(returned(found.source)) for field in fields)
+
+
 def test_where_there_is_no_room_no_rule_or_no_features_nothing_is_added() -> None:
     long = rule(" + ".join(["operation.duration"] * (MAX_EXPRESSION_NODES // 3)))
     assert extended(long, RULE_BRIEF) is None
