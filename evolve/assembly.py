@@ -20,7 +20,7 @@ from evolve.prompting.templates import Templates, read_templates
 from evolve.proposing import EXTERNAL_OPERATOR, Models, Proposer
 from evolve.registry import OPERATOR, STRATEGY, find, names
 from evolve.search.arms import Plan, PlannedOperator
-from evolve.search.base import Setup, Strategy
+from evolve.search.base import Place, Setup, Strategy
 from evolve.search.steering import Steering
 from evolve.shelf import Shelf, as_parent
 from prompts.render import render_brief
@@ -74,7 +74,7 @@ def assemble(
         journal=journal,
         history=history,
         judge=judge,
-        steering=steering_of(course, found, tuple(baselines), progress.state),
+        steering=steering_of(course, found, setup_of(baselines), progress.state),
         proposer=proposer,
         shelf=shelf,
         hashes=hashes,
@@ -127,7 +127,7 @@ def _is_wanted(role: Role, course: Course) -> bool:
 def steering_of(
     course: Course,
     operators: Mapping[str, Operator],
-    baselines: tuple[str, ...],
+    setup: Setup,
     state: Mapping[str, Any] | None,
 ) -> Steering:
     """What chooses parents, operators and models, as it stood after the last commit."""
@@ -149,8 +149,13 @@ def steering_of(
         reflect_every=course.reflect_every,
     )
     kind: type[Strategy] = find(STRATEGY, course.strategy)
-    setup = Setup(baselines)
     return Steering.start(kind, setup, plan) if state is None else Steering.restore(kind, setup, plan, state)
+
+
+def setup_of(baselines: Mapping[str, ParentProgram]) -> Setup:
+    """What a strategy is told of the baselines; of equals the first is the best."""
+    places = [Place(one.id, one.score) for one in baselines.values() if one.score is not None]
+    return Setup(tuple(baselines), max(places, key=lambda place: place.score, default=None))
 
 
 def brief_of(loaded: LoadedProblem, judge: Judge) -> Brief:

@@ -5,7 +5,7 @@ import msgspec
 from evolve.archive.engine import Archive
 from evolve.archive.history import History
 from evolve.archive.records import Progress, RunRecord, Selected
-from evolve.assembly import baselines_of, brief_of, operators_of, steering_of
+from evolve.assembly import baselines_of, brief_of, operators_of, setup_of, steering_of
 from evolve.background import RunBackground
 from evolve.config import Course, make_settings
 from evolve.errors import UserError
@@ -17,6 +17,7 @@ from evolve.problem import Split
 from evolve.prompting.templates import Templates, read_templates
 from evolve.randomness import stream
 from evolve.recorded import RecordedExecutor
+from evolve.search.base import Setup
 from evolve.search.steering import Steering
 from evolve.shelf import Shelf
 
@@ -32,12 +33,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
     shelf: Shelf
     brief: Brief
-    baselines: tuple[str, ...]
-    """Hashes."""
+    setup: Setup
+    """What its strategy was told of the baselines."""
 
     def steering(self) -> Steering:
         """What chooses parents, operators and models, as it stood after the last commit."""
-        return steering_of(self.course, operators_of(self.course), self.baselines, self.progress.state)
+        return steering_of(self.course, operators_of(self.course), self.setup, self.progress.state)
 
     def request(self, selected: Selected, model: Model | None) -> Request:
         """What the operator of a proposal is given."""
@@ -79,7 +80,7 @@ async def standing_of(archive: Archive, run: RunRecord) -> Standing:
         progress=progress,
         shelf=Shelf(history, baselines),
         brief=brief_of(loaded, judge),
-        baselines=tuple(baselines),
+        setup=setup_of(baselines),
     )
 
 

@@ -98,6 +98,8 @@ class Setup(msgspec.Struct, frozen=True):
 
     baselines: tuple[str, ...]
     """Hashes of the problem's baselines: inspirations, and parents while there is nothing better."""
+    best_baseline: Place | None = None
+    """The one with the highest score on train, where that is known."""
 
     def a_baseline(self, random: random.Random) -> str:
         """The hash of a baseline."""

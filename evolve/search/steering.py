@@ -3,7 +3,7 @@
 Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. An arm
 that refines, as tuning does, works on the best program `REFINED_SHARE` of the time, whatever the strategy
 picked, and stays with it for a turn. That holds for strategies that keep a population; best-of-n goes on as
-it is. Three occasions go before that, each decided from what has been told so far and from nothing else:
+it is. Four occasions go before that, each decided from what has been told so far and from nothing else:
 
 1. A new direction, when `direction_after` commits have brought no better program. Its parents are the elites,
    its model the strong one. The count then starts anew; with each further direction in a row the patience
@@ -16,6 +16,10 @@ it is. Three occasions go before that, each decided from what has been told so f
    the first parent's score: an arm that needs repairs pays for them, and earns what they save. Failures of
    operators without a model are not repaired, for nothing was spent on them and no idea is lost; nor are
    programs from outside, whose makers are told the reason themselves.
+4. An adoption of a published design, when `ADOPTED_AFTER` commits have brought no better program and the best
+   baseline is still ahead of all. Its first parent is that baseline, the arm that works on it is drawn as
+   every day. A search that is stuck below what is known goes on from there; one that makes its way by itself
+   is left alone. It, too, is for strategies that keep a population.
 """
 
 import random
@@ -56,6 +60,8 @@ REFINED_SHARE = 0.75
 FIRST_TURN, LONGEST_TURN = 32, 256
 """How many proposals a turn takes; it doubles from one to the next. What is learnt on one program is of no
 use on another form of it, so a program is not given up for each that is better."""
+ADOPTED_AFTER = 24
+"""Commits without a better program, while the best baseline is ahead, after which it becomes a parent."""
 MAX_DOUBLINGS = 3
 """How often the patience before a new direction doubles."""
 OUTSIDE_SPREAD = 60
@@ -106,6 +112,8 @@ class _Memory(msgspec.Struct):
     """Commits since the last better program or the last direction."""
     directions: int = 0
     """Directions in a row without a better program."""
+    adopted: int = 0
+    """What `stagnant` was when a baseline was last adopted."""
     unreflected: int = 0
     """Commits since the last reflection."""
     refined: str | None = None
@@ -175,7 +183,7 @@ class Steering:
         memory = self._memory
         memory.last = max(memory.last, number)
         if self._direction_is_due():
-            memory.stagnant = 0
+            memory.stagnant = memory.adopted = 0
             memory.directions += 1
             return self._from_elites(Role.DIRECTION, number, random)
         if self._occasions[Role.REFLECTION] and 0 < self._plan.reflect_every <= memory.unreflected:
@@ -209,6 +217,9 @@ class Steering:
 
     def _everyday(self, number: int, random: random.Random) -> Choice:
         selection = self._strategy.ask(number, random)
+        design = self._adopted()
+        if design is not None:
+            selection = _with_parent(selection, design)
         index = self._chooser.choose(random, self._all)
         if self._arms[index].crosses:
             near = (*self._strategy.elites(), *selection.inspirations)
@@ -217,7 +228,7 @@ class Steering:
                 selection = _crossed(selection, random.choice(mates))
             elif self._plain:
                 index = self._chooser.choose(random, self._plain)
-        elif self._arms[index].refines and self._keeps and random.random() < REFINED_SHARE:
+        elif self._arms[index].refines and self._keeps and design is None and random.random() < REFINED_SHARE:
             selection = self._on_the_best(selection)
         self._chooser.begin(index)
         self._memory.pending.append(_Pending(number, index))
@@ -234,8 +245,17 @@ class Steering:
             memory.refinements = 0
         assert memory.refined is not None, "a turn has begun"
         memory.refinements += 1
-        parents = (memory.refined,)
-        return Selection(parents, _others(selection.inspirations, parents), selection.context)
+        return _with_parent(selection, memory.refined)
+
+    def _adopted(self) -> str | None:
+        """The best baseline, if it is time to go on from there."""
+        memory, design = self._memory, self._setup.best_baseline
+        if design is None or not self._keeps or memory.stagnant - memory.adopted < ADOPTED_AFTER:
+            return None
+        if memory.best is not None and memory.best >= design.score:
+            return None
+        memory.adopted = memory.stagnant
+        return design.program
 
     def _from_elites(self, role: Role, number: int, random: random.Random) -> Choice:
         """A selection with the best of several niches; its child goes where the strategy's own would."""
@@ -286,7 +306,7 @@ class Steering:
         memory.unreflected += 1
         if result.score is not None and (memory.best is None or result.score > memory.best):
             memory.best = result.score
-            memory.stagnant = memory.directions = 0
+            memory.stagnant = memory.directions = memory.adopted = 0
         else:
             memory.stagnant += 1
 
@@ -322,6 +342,11 @@ def _chooser(plan: Plan) -> type[Chooser]:
 def _others(programs: Sequence[str], but: Sequence[str]) -> tuple[str, ...]:
     """The programs without some, and without repetition."""
     return tuple(one for one in dict.fromkeys(programs) if one not in but)
+
+
+def _with_parent(selection: Selection, parent: str) -> Selection:
+    """The selection with another parent."""
+    return Selection((parent,), _others(selection.inspirations, (parent,)), selection.context)
 
 
 def _crossed(selection: Selection, mate: str) -> Selection:

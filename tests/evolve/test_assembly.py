@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from evolve.assembly import baselines_of, brief_of, operators_of, steering_of
+from evolve.assembly import baselines_of, brief_of, operators_of, setup_of, steering_of
 from evolve.config import Course, ModelSettings
 from evolve.errors import UserError
 from evolve.judging import Judge
+from evolve.operators.base import ParentProgram
 from evolve.problem import Split
 from evolve.program import Program
+from evolve.search.base import Place, Setup
 from tests.support.searches import InProcessExecutor, load_curve, opened_search
 
 MODEL = {"openai/gpt-test": ModelSettings()}
@@ -44,9 +46,17 @@ def test_mistakes_in_operators_are_told(course: Course, complaint: str) -> None:
 
 def test_a_run_of_programs_from_outside_alone_has_no_operators_to_choose() -> None:
     outside = Course(operators={"external": 1.0})
-    assert not steering_of(outside, operators_of(outside), ("a" * 32,), None).has_operators
+    assert not steering_of(outside, operators_of(outside), Setup(("a" * 32,)), None).has_operators
     ours = Course(operators={"constants": 1.0})
-    assert steering_of(ours, operators_of(ours), ("a" * 32,), None).has_operators
+    assert steering_of(ours, operators_of(ours), Setup(("a" * 32,)), None).has_operators
+
+
+def test_strategies_hear_which_baseline_is_the_best() -> None:
+    names = ("a" * 32, "b" * 32, "c" * 32)
+    scores = (0.5, 1.0, 1.0)
+    parents = {name: ParentProgram(name, "", score) for name, score in zip(names, scores, strict=True)}
+    assert setup_of(parents) == Setup(names, Place("b" * 32, 1.0))
+    assert setup_of({}) == Setup(())
 
 
 def test_operators_hear_of_train_and_of_nothing_else(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_run_as_it_stands(archive: Archive) -> None:
     assert found.progress.evaluations == 8
     assert found.progress.committed >= 7
     assert found.brief.problem == "curve"
-    assert set(found.baselines) == {Program.parse(one).id for one in load_curve().baselines.values()}
+    assert set(found.setup.baselines) == {Program.parse(one).id for one in load_curve().baselines.values()}
     selected = found.progress.waiting[0]
     request = found.request(selected, None)
     assert [one.id for one in request.parents] == list(selected.parents)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evolve.execution import isolation_box
 from evolve.execution.isolation import DEFAULT_MINIMUM, IsolationError, IsolationLevel
 from evolve.execution.sandbox import Sandbox, SandboxedCandidate
-from evolve.problem import Candidate, CandidateFailure, Floats, Limits, RecordType, Status, Table
+from evolve.problem import Candidate, CandidateFailure, Floats, Limits, RecordType, Status, Table, Value
 
 SOURCE = """
 import sys
@@ -125,7 +125,7 @@ _NESTED = st.lists(_GROUPS | st.none() | st.text(max_size=3), max_size=2)
 
 @given(st.lists(_NUMBERS | _GROUPS | _NESTED, max_size=4))
 def test_arguments_arrive_the_same_however_often_the_like_was_sent(
-    shared_candidate: SandboxedCandidate, arguments: list[object]
+    shared_candidate: SandboxedCandidate, arguments: list[Value]
 ) -> None:
     """The first call of a form sends a tree, later ones numbers in a row where that is possible."""
     for _ in range(3):

@@ -72,13 +72,15 @@ class SteeredRun:
         lag: int = 3,
         kind: type[Strategy] = Islands,
         scale: Callable[[float], float] = float,
+        setup: Setup = SETUP,
     ) -> None:
         self.plan = plan
+        self.setup = setup
         self.seed = seed
         self.lag = lag
         self.kind = kind
         self.scale = scale
-        self.steering = Steering.start(kind, SETUP, plan)
+        self.steering = Steering.start(kind, setup, plan)
         self.choices: dict[int, Choice] = {}
         self.told: dict[int, Fate] = {}
         self.scores: dict[str, float | None] = {}
@@ -107,7 +109,7 @@ class SteeredRun:
 
     def restart(self) -> None:
         """Go on with what was stored, as a continued run does."""
-        self.steering = Steering.restore(self.kind, SETUP, self.plan, json.loads(self.state()))
+        self.steering = Steering.restore(self.kind, self.setup, self.plan, json.loads(self.state()))
 
     def state(self) -> str:
         """The state as it would be stored."""

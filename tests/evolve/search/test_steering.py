@@ -1,3 +1,4 @@
+import itertools
 import json
 import random
 from collections import Counter
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from evolve.config import CHOICES
 from evolve.errors import UserError
 from evolve.operators.base import Role
-from evolve.search.base import Result, Selection, Strategy
+from evolve.search.base import Place, Result, Selection, Setup, Strategy
 from evolve.search.best_of_n import BestOfN
 from evolve.search.islands import Islands
 from evolve.search.packing import unpack_members
 from evolve.search.steering import (
+    ADOPTED_AFTER,
     CHOOSERS,
     ELITES,
     OUTSIDE_SPREAD,
@@ -507,3 +509,49 @@ def test_whatever_happens_all_parents_are_known() -> None:
         if choice.operator in ("direction", "reflection", "crossover"):
             assert not {*choice.selection.parents} & {*choice.selection.inspirations}
     assert {one.operator for one in run.choices.values()} == {one.name for one in PLAN.operators}
+
+
+# A published design is adopted.
+
+DESIGN = BASELINES[1]
+AHEAD = Setup(BASELINES, Place(DESIGN, 2.0))
+OFFLINE = planned(CONSTANTS, TUNING)
+
+
+def adoptions(run: SteeredRun) -> list[int]:
+    return [number for number, choice in run.choices.items() if choice.selection.parents == (DESIGN,)]
+
+
+def test_a_search_that_is_stuck_below_the_best_baseline_goes_on_from_there() -> None:
+    run = SteeredRun(OFFLINE, setup=AHEAD).go_on(4 * ADOPTED_AFTER, WORSE)
+    found = adoptions(run)
+    assert len(found) == 3 or len(found) == 4
+    assert min(found) >= ADOPTED_AFTER
+    assert all(later - sooner >= ADOPTED_AFTER for sooner, later in itertools.pairwise(found))
+    assert {run.choices[number].operator for number in found} <= {"constants", "tuning"}
+
+
+def test_one_that_gets_better_by_itself_is_left_alone() -> None:
+    better = SteeredRun(OFFLINE, setup=AHEAD).go_on(100, lambda number, _: scored(1.0 + number / 200))
+    assert adoptions(better) == []
+
+
+@pytest.mark.parametrize("score", [2.0, 2.5])
+def test_one_that_is_as_good_is_left_alone(score: float) -> None:
+    assert adoptions(SteeredRun(OFFLINE, setup=AHEAD).go_on(100, always(scored(score)))) == []
+
+
+def test_where_no_population_is_kept_or_no_baseline_has_a_score_nothing_is_adopted() -> None:
+    assert adoptions(SteeredRun(OFFLINE, setup=AHEAD, kind=BestOfN).go_on(100, WORSE)) == []
+    assert adoptions(SteeredRun(OFFLINE).go_on(100, WORSE)) == []
+
+
+def test_what_came_of_an_adoption_is_told_like_anything_else() -> None:
+    def course(_: int, choice: Choice) -> Fate:
+        return scored(1.9 if choice.selection.parents == (DESIGN,) else 0.5)
+
+    run = SteeredRun(OFFLINE, setup=AHEAD).go_on(2 * ADOPTED_AFTER, course)
+    (first, *_) = adoptions(run)
+    assert any(
+        run.choices[later].selection.parents == (f"{first:032x}",) for later in range(first, len(run.told))
+    )
