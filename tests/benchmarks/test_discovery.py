@@ -1,4 +1,4 @@
-"""What the offline operators find in five minutes on two cores, or in one: medians over five runs."""
+"""What the offline operators find in five minutes on two cores, or in less: medians over five runs."""
 
 import sqlite3
 import statistics
@@ -10,7 +10,6 @@ import pytest
 from tests.support.command import evolve
 
 SECONDS = 300
-SECONDS_OF_OTHERS = 60
 SEEDS = (1, 2, 3, 4, 5)
 EPLB = "EPLB (global)"
 PROBLEMS = Path(__file__).parents[2] / "problems"
@@ -25,15 +24,16 @@ _ON_TEST = """
 _GAP = "json_extract(outcome.metrics, '$.gap_percent')"
 
 
-OTHERS = (
-    "llm_sql_reordering",
-    "model_placement",
-    "multicloud_broadcast",
-    "spot_deadline",
-    "spot_deadline_multi_region",
-    "telemetry_repair",
-    "transaction_scheduling",
-)
+OTHERS = {
+    "llm_sql_reordering": 60,
+    "model_placement": 30,
+    "multicloud_broadcast": 30,
+    "spot_deadline": 60,
+    "spot_deadline_multi_region": 90,
+    "telemetry_repair": 30,
+    "transaction_scheduling": 30,
+}
+"""Seconds, of the five minutes that there might be."""
 
 
 def found(problem: str, seed: int, folder: Path, seconds: int = SECONDS) -> tuple[Path, dict[str, Any]]:
@@ -103,7 +103,7 @@ def test_every_problem_gets_better_than_its_seed_program(problem: str, tmp_path:
     start = done.json()["score"]
     scores, evaluations = [], []
     for seed in SEEDS:
-        _, report = found(problem, seed, tmp_path, SECONDS_OF_OTHERS)
+        _, report = found(problem, seed, tmp_path, OTHERS[problem])
         scores.append(report["best"]["test"] or 0.0)
         evaluations.append(report["evaluations"])
     print(f"\n{problem}: test {', '.join(f'{score:.4f}' for score in scores)}, seed program {start:.4f}")
