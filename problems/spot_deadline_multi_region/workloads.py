@@ -55,8 +55,8 @@ _SEARCH_CASES = (
     _Case("3-zones-b", ("us-east-1f", "us-east-1d", "us-east-1a")),
     _Case("2-zones-c", ("us-east-1c", "us-east-1a"), _job(36, 40, 540)),
 )
-"""Cases of `train` and `validation`: a few zones, and mostly the published job; any first few are a fair sample.
-Where all jobs are alike, what is found holds for no other."""
+"""Cases of `train` and `validation`: a few zones, and the published job or another one, since what is found
+on jobs that are all alike holds for no other. Any first few are a fair sample."""
 
 _TEST_CASES = (
     _Case("2-zones", ("us-east-1a", "us-east-1c"), _job(48, 60, 720)),

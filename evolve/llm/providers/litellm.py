@@ -99,7 +99,9 @@ class LiteLLMProvider:
         except (AttributeError, IndexError, TypeError) as error:
             return self._failures.malformed(error)
         text = message.content or ""
-        refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal") or ""
+        # Where it stands depends on litellm's version.
+        fields = getattr(message, "provider_specific_fields", None) or {}
+        refusal = getattr(message, "refusal", None) or fields.get("refusal") or ""
         if refusal or reason == "content_filter":
             return Answer(refusal or text, CallStatus.REFUSED, usage, response.id)
         if reason == "length":
