@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.support.postgres import NewUrl, Server, running_server
 # The machines are shared and slow at times; how long an example takes proves nothing.
 settings.register_profile("evolve", deadline=None)
 settings.load_profile("evolve")
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

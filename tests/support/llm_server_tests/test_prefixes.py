@@ -66,10 +66,10 @@ def test_nobody_reads_before_an_answer_has_begun() -> None:
 
 def test_what_is_not_used_for_long_is_forgotten() -> None:
     async def work() -> None:
-        async with LLMServer(ServerConfig(metering=Metering(cache_lifetime_s=0.2))) as server:
+        async with LLMServer(ServerConfig(metering=Metering(cache_lifetime_s=1.5))) as server:
             await post(server, "1")
             await post(server, "2")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.7)
             await post(server, "3")
             assert billed(server) == [(LENGTH, 0), (0, LENGTH), (LENGTH, 0)]
 
