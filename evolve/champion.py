@@ -1,16 +1,19 @@
 """Who wins a run: a champion is chosen where the search has not looked, and then put to the test.
 
-The best programs on train are evaluated on validation; the best of those is the champion, and it alone is
-evaluated on test. So a lucky fit to train does not win, and test decides nothing.
+The best programs on train are evaluated on validation, and with them some that were the best when they came,
+from the seed program on: a search that fits train more and more passes on its way what holds elsewhere. The
+best on validation is the champion, and it alone is evaluated on test. So a lucky fit to train does not win,
+and test decides nothing.
 """
 
 import asyncio
 
 import msgspec
+from sqlalchemy import Connection
 
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, load_evaluation
-from evolve.archive.reading import RankedProgram, best_on_train
+from evolve.archive.reading import RankedProgram, best_on_train, records_on_train
 from evolve.archive.records import ScoredEvaluation
 from evolve.archive.runs import set_champion
 from evolve.judging import Judge
@@ -18,6 +21,8 @@ from evolve.problem import Split, Status
 
 FINALISTS = 8
 """How many of the best programs on train are evaluated on validation."""
+RECORDS = 8
+"""How many of those that once were the best; as far apart from each other in their order as there are."""
 
 
 class Champion(msgspec.Struct, frozen=True):
@@ -33,7 +38,7 @@ async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
     What the archive has already is not evaluated again.
     """
     with archive.reading() as connection:
-        finalists = best_on_train(connection, run_id, FINALISTS)
+        finalists = _finalists(connection, run_id)
     if not finalists:
         return None
     await judge.prepare(Split.VALIDATION)
@@ -55,6 +60,15 @@ async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
     test = await _evaluation(archive, judge, winner, Split.TEST)
     set_champion(archive, run_id, winner.id)
     return Champion(winner, {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test})
+
+
+def _finalists(connection: Connection, run_id: int) -> list[RankedProgram]:
+    best = best_on_train(connection, run_id, FINALISTS)
+    known = {one.id for one in best}
+    records = [one for one in records_on_train(connection, run_id) if one.id not in known]
+    if len(records) > RECORDS:
+        records = [records[place * (len(records) - 1) // (RECORDS - 1)] for place in range(RECORDS)]
+    return [*best, *reversed(records)]
 
 
 async def _evaluation(

@@ -51,6 +51,21 @@ def best_on_train(connection: Connection, run_id: int, count: int) -> list[Ranke
     return [_ranked(row) for row in rows]
 
 
+def records_on_train(connection: Connection, run_id: int) -> list[RankedProgram]:
+    """The programs of a run that were better on train than all proposals before theirs, earliest first."""
+    before = func.max(_TRAIN.score).over(order_by=Proposal.number, rows=(None, -1))
+    scored = (
+        select(Program.id, _TRAIN.score, before.label("before"))
+        .join(Proposal, Proposal.program_id == Program.id)
+        .join(_TRAIN, and_(_TRAIN.program_id == Program.id, _TRAIN.split == Split.TRAIN.value))
+        .where(Program.run_id == run_id, _TRAIN.status == Status.OK.value)
+        .subquery()
+    )
+    records = select(scored.c.id).where(or_(scored.c.before.is_(None), scored.c.score > scored.c.before))
+    rows = connection.execute(_programs().where(Program.id.in_(records)).order_by(Proposal.number))
+    return [_ranked(row) for row in rows]
+
+
 def top_programs(connection: Connection, run_id: int, count: int) -> list[RankedProgram]:
     """The best programs of a run: those with a score on validation by that, then the others by train."""
     rows = connection.execute(

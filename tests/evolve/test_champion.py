@@ -8,14 +8,16 @@ from sqlalchemy import text
 
 from evolve.archive.engine import open_archive
 from evolve.archive.evaluations import add_evaluation, add_program
-from evolve.champion import FINALISTS, Champion, crown
-from evolve.config import Course
+from evolve.champion import FINALISTS, RECORDS, Champion, crown
+from evolve.config import Budget, Course
 from evolve.loading import LoadedProblem
+from evolve.operators.base import Draft, Request, Role
 from evolve.problem import Outcome, Split, Status
 from evolve.program import Program
 from tests.support.searches import InProcessExecutor, Search, load_curve, opened_search, source_of
 
 COURSE = Course(operators={"constants": 1.0})
+SOUND = 9
 
 
 async def add(search: Search, expression: str) -> str:
@@ -76,6 +78,36 @@ def test_only_the_best_few_see_validation_and_one_sees_test(tmp_path: Path) -> N
     assert splits.count(Split.VALIDATION) == FINALISTS + baselines
     assert splits.count(Split.TEST) == 1 + baselines
     assert splits.count(Split.TRAIN) == 0
+
+
+class Rising:
+    """An operator whose children are better and better on train, but only the first `SOUND` elsewhere too."""
+
+    name = "constants"
+    role = Role.ORDINARY
+    needs_model = False
+
+    async def propose(self, request: Request) -> Draft:
+        value = f"x * x + {3.0 - 2.9 / request.number:.4f}"
+        return Draft(source_of(value if request.number <= SOUND else f"{value} if x < 4 else 0"))
+
+
+def test_one_that_was_the_best_once_may_win(tmp_path: Path) -> None:
+    loaded = load_curve()
+    executor = InProcessExecutor(loaded)
+    budget = Budget(max_evaluations=FINALISTS + 3 * RECORDS)
+
+    async def inside() -> Champion | None:
+        with opened_search(f"sqlite:///{tmp_path}/archive.db", executor, loaded, COURSE) as search:
+            await search.judge.prepare(Split.TRAIN)
+            await search.controller([Rising()], COURSE, budget).run()
+            return await crown(search.archive, search.run.id, search.judge)
+
+    champion = asyncio.run(inside())
+    assert champion is not None
+    assert champion.program.number in range(1, SOUND + 1)
+    splits = [split for _, split, _ in executor.submitted]
+    assert splits.count(Split.VALIDATION) == FINALISTS + RECORDS + len(loaded.baselines)
 
 
 def test_what_was_evaluated_is_not_evaluated_again(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
+import msgspec
 import pytest
 
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, add_program
-from evolve.archive.reading import RankedProgram, best_on_train, find_program, top_programs
+from evolve.archive.reading import RankedProgram, best_on_train, find_program, records_on_train, top_programs
 from evolve.errors import UserError
 from evolve.problem import Split, Status
 from tests.evolve.archive.rows import (
     Search,
+    commit_of,
     evaluation_of,
     go_on,
     program_of,
@@ -62,6 +64,27 @@ def test_of_equals_the_shorter_then_the_older(archive: Archive) -> None:
     assert _top(archive, search) == [5, 4, 3, 1, 2, 0]
     with archive.reading() as connection:
         assert _numbers(best_on_train(connection, search.run.id, 5)) == [5, 1, 2, 0, 4]
+
+
+def test_records_are_better_than_all_before_and_come_in_their_order(archive: Archive) -> None:
+    search = start_search(archive)
+    search.journal.select_first(selected_of(0))
+    scores = {0: 1.0, 1: 1.0, 2: 0.5, 3: 1.25, 4: 9.0, 5: None, 6: 1.125, 7: 1.5}
+    for number, score in scores.items():
+        status = Status.CRASHED if score is None else Status.SUSPECT if score == 9.0 else Status.OK
+        evaluation = evaluation_of(score, status=status)
+        commit = msgspec.structs.replace(
+            commit_of(number),
+            status="accepted",
+            program=program_of(number),
+            evaluation=evaluation,
+            reason=None,
+        )
+        search.journal.commit(commit)
+    _add(archive, search, 10, train=99.0)
+    with archive.reading() as connection:
+        assert _numbers(records_on_train(connection, search.run.id)) == [0, 3, 7]
+        assert records_on_train(connection, search.run.id + 99) == []
 
 
 def test_suspect_and_failed_programs_are_never_ranked(archive: Archive) -> None:
