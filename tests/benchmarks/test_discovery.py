@@ -25,13 +25,13 @@ _GAP = "json_extract(outcome.metrics, '$.gap_percent')"
 
 
 OTHERS = {
-    "llm_sql_reordering": 60,
-    "model_placement": 30,
-    "multicloud_broadcast": 30,
+    "llm_sql_reordering": 40,
+    "model_placement": 20,
+    "multicloud_broadcast": 20,
     "spot_deadline": 60,
     "spot_deadline_multi_region": 90,
-    "telemetry_repair": 30,
-    "transaction_scheduling": 30,
+    "telemetry_repair": 20,
+    "transaction_scheduling": 20,
 }
 """Seconds, of the five minutes that there might be."""
 
@@ -53,6 +53,17 @@ def mean_on_test(archive: Path, what: str, whose: str, *values: str) -> float:
     with sqlite3.connect(archive) as connection:
         (mean,) = connection.execute(_ON_TEST.format(what=what, whose=whose), values).fetchone()
     return float(mean)
+
+
+def cpu_ratio_on_test(problem: str, program: str, baseline: str, archive: Path) -> float:
+    """The CPU time of a program over a baseline's, the median over pairs that are measured in turn."""
+    done = evolve(
+        *("compare", problem, program, baseline, "--split", "test", "--time"),
+        *("--archive", f"sqlite:///{archive}", "--format", "json"),
+        cwd=archive.parent,
+        timeout=600,
+    )
+    return float(done.json()["time"]["ratio"])
 
 
 @pytest.mark.benchmark
@@ -78,14 +89,12 @@ def test_placements_are_better_than_eplbs_at_no_more_cpu_time(tmp_path: Path) ->
     for seed in SEEDS:
         archive, report = found("moe_expert_placement", seed, tmp_path)
         best = report["best"]
-        mine = mean_on_test(archive, "outcome.cpu_seconds", "program.hash = ?", best["program"])
-        eplb = mean_on_test(archive, "outcome.cpu_seconds", "program.baseline = ?", EPLB)
         balance = [
             mean_on_test(archive, "outcome.value", f"program.{column} = ?", value)
             for column, value in (("hash", best["program"]), ("baseline", EPLB))
         ]
         scores.append(balance[0] / balance[1])
-        ratios.append(mine / eplb)
+        ratios.append(cpu_ratio_on_test("moe_expert_placement", best["program"], EPLB, archive))
         print(f"\nseed {seed}: balance {balance[0]:.4f}, EPLB {balance[1]:.4f}, CPU x{ratios[-1]:.2f}")
     balance_ratio, cpu_ratio = statistics.median(scores), statistics.median(ratios)
     print(f"\nbalance x{balance_ratio:.4f}, CPU x{cpu_ratio:.2f} of EPLB's")
