@@ -115,8 +115,11 @@ class Policy:
     def one(self, a, b, c): return 0.5
 def trivial(job): return job.a
 def shared(job, state): return job.a + state.now
+def pair(state, here, prices): return 1, 2
 """
     state = [float(number) for number in range(21)]
+    named = {f"field {number}": number for number in range(13)}
+    here, prices = [True] * 5, [float(number) for number in range(5)]
     jobs = Table(RecordType("Job", ("a", "b")), np.random.default_rng(0).random((64, 2)))
     fields = tuple("abcdefghijklmno")
     wide = Table(RecordType("Job", fields), np.random.default_rng(0).random((64, 15)))
@@ -130,6 +133,10 @@ def shared(job, state): return job.a + state.now
             "step, 21 floats -> int": (1, lambda: candidate.step("decide", state)),
             "step, 21 floats -> 2 ints": (1, lambda: candidate.step("pair", state)),
             "step, 3 floats -> float": (1, lambda: candidate.step("one", 1.0, 2.0, 3.0)),
+            "call, a mapping of 13 and two lists of 5 -> 2 ints": (
+                1,
+                lambda: candidate.call("pair", named, here, prices),
+            ),
             "lockstep, 64 rows of 2": (64, lambda: candidate.lockstep("trivial", jobs)),
             "lockstep, 64 rows of 15 and a shared row of 16": (
                 64,
