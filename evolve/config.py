@@ -29,7 +29,7 @@ DEFAULT_OPERATORS = {
 """Where no model is configured."""
 DEFAULT_LLM_OPERATORS = {"edit": 4.0, "rewrite": 2.0, "crossover": 1.0}
 """Where one is."""
-CHOICES = ("weights", "bandit")
+CHOICES = ("weights", "rates", "bandit")
 MAX_LAG = 1024
 MIN_PROMPT_TOKENS = 4096
 """What a model's context has to leave to the prompt."""
@@ -57,6 +57,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Prompt and answer together; longer prompts are cut."""
 
 
+CHOICE_WITH_MODELS = "weights"
 LAG_WITH_MODELS = 24
 """What keeps 8 calls in flight when their latency varies: three times as many (docs/models.md)."""
 
@@ -72,8 +73,10 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """By name, `provider/model`."""
     strong_model: str | None = None
     """The one of the models that is kept for new directions and for reflection."""
-    choice: str = "weights"
-    """How operators and models are chosen: by their `weights`, or by a `bandit` that learns what pays."""
+    choice: str = "rates"
+    """How operators and models are chosen: by their `weights`; by `rates`, which lean from the weights to
+    what has made the best programs; or by a `bandit` that learns what pays. A run with models that is not
+    given one has `CHOICE_WITH_MODELS`, so that models are used as much as their weights say."""
     repair: bool = True
     """Whether a program that failed is given back to a model once, with the reason. Needs a model."""
     direction_after: int = 60
@@ -208,6 +211,8 @@ def make_settings(*layers: Mapping[str, Any]) -> Settings:
     course = _with_operators(parts["course"])
     if "lag" not in merged and all_models(course):
         course = msgspec.structs.replace(course, lag=LAG_WITH_MODELS)
+    if "choice" not in merged and all_models(course):
+        course = msgspec.structs.replace(course, choice=CHOICE_WITH_MODELS)
     settings = Settings(**{**parts, "course": course})
     _check(settings)
     return settings

@@ -28,7 +28,8 @@ course_options = [
     click.option(
         "--choice",
         type=click.Choice(list(CHOICES)),
-        help="Operators and models by weight, or by what they have earned.  [default: weights]",
+        help="Operators and models by weight, leaning to what works, or by what they have earned."
+        "  [default: rates, or with models weights]",
     ),
     click.option(
         "--prompts",

@@ -34,11 +34,12 @@ from evolve.problem import Status
 from evolve.search.arms import Chooser, Plan, PlannedOperator, Pull, arms_of, draw
 from evolve.search.bandit import Bandit
 from evolve.search.base import Result, Selection, Setup, Strategy, Verdict
+from evolve.search.rates import Rates
 from evolve.search.weights import Weights
 
 __all__ = ["Choice", "Plan", "PlannedOperator", "Steering"]
 
-CHOOSERS: dict[str, type[Chooser]] = {"weights": Weights, "bandit": Bandit}
+CHOOSERS: dict[str, type[Chooser]] = {"weights": Weights, "rates": Rates, "bandit": Bandit}
 
 FAILURES = frozenset(
     status.value

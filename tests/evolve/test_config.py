@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolve.config import (
+    CHOICE_WITH_MODELS,
     DEFAULT_ARCHIVE,
     DEFAULT_LLM_OPERATORS,
     DEFAULT_OPERATORS,
@@ -69,6 +70,19 @@ def test_later_layers_win_and_none_gives_nothing() -> None:
 )
 def test_a_run_with_models_looks_further_ahead(layer: dict[str, Any], lag: int) -> None:
     assert make_settings(layer).course.lag == lag
+
+
+@pytest.mark.parametrize(
+    ("layer", "choice"),
+    [
+        ({}, "rates"),
+        ({"models": {"openai/gpt-5-mini": {}}}, CHOICE_WITH_MODELS),
+        ({"models": {"openai/gpt-5-mini": {}}, "choice": "bandit"}, "bandit"),
+        ({"choice": "weights"}, "weights"),
+    ],
+)
+def test_a_run_with_models_uses_them_by_weight(layer: dict[str, Any], choice: str) -> None:
+    assert make_settings(layer).course.choice == choice
 
 
 def test_a_file_gives_settings_of_every_kind(tmp_path: Path) -> None:
@@ -141,7 +155,7 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("models", {"a/b": {"max_output_tokens": 1}}, "'models.a/b' has fewer than"),
         ("models", {"a/b": {"temperature": 3.0}}, "'models.a/b' has a temperature"),
         ("strong_model", "gpt", "'strong_model' has to be PROVIDER/MODEL"),
-        ("choice", "best", "'choice' has to be one of weights, bandit"),
+        ("choice", "best", "'choice' has to be one of weights, rates, bandit"),
         ("direction_after", -1, "'direction_after' has to be at least 0"),
         ("reflect_every", -1, "'reflect_every' has to be at least 0"),
         ("providers", {"a/b": {}}, "'providers.a/b' has to be the part"),
