@@ -1,15 +1,15 @@
 """Who wins a run: a champion is chosen where the search has not looked, and then put to the test.
 
-The best programs on train are evaluated on validation, and with them some that were the best when they came,
-from the seed program on: a search that fits train more and more passes on its way what holds elsewhere. The
-best on validation is the champion, and it alone is evaluated on test. So a lucky fit to train does not win,
-and test decides nothing.
+The best programs on train are evaluated on validation, and the best of them there wins, so that a lucky fit
+to train does not. With them go some that were the best when they came, from the seed program on: a search
+that fits train more and more may pass on its way what holds elsewhere. As validation is chance, too, one of
+those wins only where it is better there by more than `MARGIN`. The champion alone is evaluated on test, which
+decides nothing.
 """
 
 import asyncio
 
 import msgspec
-from sqlalchemy import Connection
 
 from evolve.archive.engine import Archive
 from evolve.archive.evaluations import add_evaluation, load_evaluation
@@ -25,6 +25,10 @@ RECORDS = 8
 """How many of those that once were the best; as far apart from each other in their order as there are."""
 
 
+MARGIN = 0.01
+"""By how much, as a share of the score, one that was the best once has to be better on validation."""
+
+
 class Champion(msgspec.Struct, frozen=True):
     """The winner of a run, with its evaluation on every split."""
 
@@ -38,22 +42,20 @@ async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
     What the archive has already is not evaluated again.
     """
     with archive.reading() as connection:
-        finalists = _finalists(connection, run_id)
-    if not finalists:
+        best = best_on_train(connection, run_id, FINALISTS)
+        records = _spread(records_on_train(connection, run_id), {one.id for one in best})
+    if not best:
         return None
     await judge.prepare(Split.VALIDATION)
     await judge.prepare(Split.TEST)
     judged = await asyncio.gather(
-        *(_evaluation(archive, judge, finalist, Split.VALIDATION) for finalist in finalists)
+        *(_evaluation(archive, judge, finalist, Split.VALIDATION) for finalist in (*best, *records))
     )
-    valid = [
-        (finalist, found)
-        for finalist, found in zip(finalists, judged, strict=True)
-        if found.status is Status.OK and found.score is not None
-    ]
-    if not valid:
+    pairs = list(zip((*best, *records), judged, strict=True))
+    won = _winner(pairs[: len(best)], pairs[len(best) :])
+    if won is None:
         return None
-    winner, validation = max(valid, key=lambda pair: pair[1].score or 0.0)
+    winner, validation = won
     with archive.reading() as connection:
         train = load_evaluation(connection, winner.id, Split.TRAIN.value)
     assert train is not None, "a finalist has been evaluated on train"
@@ -62,13 +64,29 @@ async def crown(archive: Archive, run_id: int, judge: Judge) -> Champion | None:
     return Champion(winner, {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test})
 
 
-def _finalists(connection: Connection, run_id: int) -> list[RankedProgram]:
-    best = best_on_train(connection, run_id, FINALISTS)
-    known = {one.id for one in best}
-    records = [one for one in records_on_train(connection, run_id) if one.id not in known]
-    if len(records) > RECORDS:
-        records = [records[place * (len(records) - 1) // (RECORDS - 1)] for place in range(RECORDS)]
-    return [*best, *reversed(records)]
+_Judged = tuple[RankedProgram, ScoredEvaluation]
+
+
+def _spread(records: list[RankedProgram], known: set[int]) -> list[RankedProgram]:
+    """As many of some programs as there may be, the latest first, without those that are known."""
+    found = [one for one in records if one.id not in known]
+    if len(found) > RECORDS:
+        found = [found[place * (len(found) - 1) // (RECORDS - 1)] for place in range(RECORDS)]
+    return found[::-1]
+
+
+def _winner(best: list[_Judged], records: list[_Judged]) -> _Judged | None:
+    """The best on validation of the best on train, or a record that is better there by more than the margin."""
+    first, earlier = _best_on_validation(best), _best_on_validation(records)
+    if first is None or earlier is None:
+        return first or earlier
+    ahead = (earlier[1].score or 0.0) - (first[1].score or 0.0)
+    return earlier if ahead > MARGIN * abs(first[1].score or 0.0) else first
+
+
+def _best_on_validation(judged: list[_Judged]) -> _Judged | None:
+    valid = [pair for pair in judged if pair[1].status is Status.OK and pair[1].score is not None]
+    return max(valid, key=lambda pair: pair[1].score or 0.0, default=None)
 
 
 async def _evaluation(
