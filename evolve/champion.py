@@ -76,7 +76,7 @@ def _spread(records: list[RankedProgram], known: set[int]) -> list[RankedProgram
 
 
 def _winner(best: list[_Judged], records: list[_Judged]) -> _Judged | None:
-    """The best on validation of the best on train, or a record that is better there by more than the margin."""
+    """The best on validation of the best on train, or a record that is better by more than the margin."""
     first, earlier = _best_on_validation(best), _best_on_validation(records)
     if first is None or earlier is None:
         return first or earlier
