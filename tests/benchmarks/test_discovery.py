@@ -25,13 +25,13 @@ _GAP = "json_extract(outcome.metrics, '$.gap_percent')"
 
 
 OTHERS = {
-    "llm_sql_reordering": 40,
-    "model_placement": 20,
-    "multicloud_broadcast": 20,
-    "spot_deadline": 60,
-    "spot_deadline_multi_region": 90,
-    "telemetry_repair": 20,
-    "transaction_scheduling": 20,
+    "llm_sql_reordering": 25,
+    "model_placement": 12,
+    "multicloud_broadcast": 12,
+    "spot_deadline": 45,
+    "spot_deadline_multi_region": 60,
+    "telemetry_repair": 12,
+    "transaction_scheduling": 12,
 }
 """Seconds, of the five minutes that there might be."""
 
