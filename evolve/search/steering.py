@@ -2,8 +2,10 @@
 
 Most proposals are for every day: the strategy picks parents and context, the chooser one of the arms. An arm
 that refines, as tuning does, works on the best program `REFINED_SHARE` of the time, whatever the strategy
-picked, and stays with it for a turn. That holds for strategies that keep a population; best-of-n goes on as
-it is. Four occasions go before that, each decided from what has been told so far and from nothing else:
+picked, and stays with it for a turn; each `DESIGN_TURN`th turn is for the best baseline instead, so that one
+form of program is not all that is ever refined. That holds for strategies that keep a population; best-of-n
+goes on as it is. Four occasions go before that, each decided from what has been told so far and from nothing
+else:
 
 1. A new direction, when `direction_after` commits have brought no better program. Its parents are the elites,
    its model the strong one. The count then starts anew; with each further direction in a row the patience
@@ -61,8 +63,12 @@ REFINED_SHARE = 0.75
 FIRST_TURN, LONGEST_TURN = 32, 256
 """How many proposals a turn takes; it doubles from one to the next. What is learnt on one program is of no
 use on another form of it, so a program is not given up for each that is better."""
+NOTHING = "no_proposal"
+"""The status of a proposal for which an operator had nothing to propose."""
 ADOPTED_AFTER = 24
 """Commits without a better program, while the best baseline is ahead, after which it becomes a parent."""
+DESIGN_TURN = 3
+"""Of so many turns one is for the best baseline, unless there is nothing to refine about it."""
 MAX_DOUBLINGS = 3
 """How often the patience before a new direction doubles."""
 OUTSIDE_SPREAD = 60
@@ -123,6 +129,10 @@ class _Memory(msgspec.Struct):
     """How often one has done so in this turn."""
     turn: int = 0
     """How many of them make this turn; 0 before the first."""
+    turns: int = 0
+    """How many have begun."""
+    fixed: bool = False
+    """Whether nothing could be refined about the best baseline."""
 
 
 class Steering:
@@ -204,6 +214,8 @@ class Steering:
         pending = self._settle(result.number)
         self._remember(result)
         arm = None if pending is None else pending.arm
+        if arm is not None and self._arms[arm].refines and result.status == NOTHING:
+            self._give_up(result.selection.parents)
         parent_score = (
             pending.parent_score if pending is not None and pending.repairs else result.parent_score
         )
@@ -239,7 +251,8 @@ class Steering:
         """The selection with the best program when the turn began as its parent."""
         memory = self._memory
         if memory.refinements >= memory.turn:
-            memory.refined = next(iter(self._strategy.elites()), None)
+            memory.turns += 1
+            memory.refined = self._refined_next()
             if memory.refined is None:
                 return selection
             memory.turn = min(2 * memory.turn or FIRST_TURN, LONGEST_TURN)
@@ -247,6 +260,13 @@ class Steering:
         assert memory.refined is not None, "a turn has begun"
         memory.refinements += 1
         return _with_parent(selection, memory.refined)
+
+    def _refined_next(self) -> str | None:
+        """The program of the turn that begins."""
+        design = self._setup.best_baseline
+        if design is not None and not self._memory.fixed and self._memory.turns % DESIGN_TURN == 0:
+            return design.program
+        return next(iter(self._strategy.elites()), None)
 
     def _adopted(self) -> str | None:
         """The best baseline, if it is time to go on from there."""
@@ -310,6 +330,12 @@ class Steering:
             memory.stagnant = memory.directions = memory.adopted = 0
         else:
             memory.stagnant += 1
+
+    def _give_up(self, parents: tuple[str, ...]) -> None:
+        """End the turn of the best baseline, and its turns for good: there is nothing to refine about it."""
+        memory, design = self._memory, self._setup.best_baseline
+        if design is not None and parents == (memory.refined,) == (design.program,):
+            memory.fixed, memory.refinements = True, memory.turn
 
     def _is_repairable(self, result: Result, pending: _Pending) -> bool:
         return (

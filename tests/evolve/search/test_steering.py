@@ -70,6 +70,11 @@ def planned(*operators: PlannedOperator, **fields: Any) -> Plan:
     return Plan(operators=operators, models=MODELS, strong_model="lab/strong", **fields)
 
 
+DESIGN = BASELINES[1]
+AHEAD = Setup(BASELINES, Place(DESIGN, 2.0))
+OFFLINE = planned(CONSTANTS, TUNING)
+
+
 # What is chosen every day.
 
 
@@ -206,6 +211,33 @@ def test_a_turn_goes_on_after_a_restart() -> None:
     broken.go_on(150, course).restart()
     broken.go_on(150, course)
     assert broken.choices == through.choices
+
+
+def design_turns(run: SteeredRun) -> list[int]:
+    return [number for number, choice in sorted(run.choices.items()) if choice.selection.parents == (DESIGN,)]
+
+
+def test_every_third_turn_is_for_the_best_baseline() -> None:
+    run = SteeredRun(planned(TUNING), setup=AHEAD).go_on(900, lambda number, choice: scored(3.0 + number))
+    found = design_turns(run)
+    assert len(found) == 128, "the third turn; the sixth has not begun"
+    assert found[-1] - found[0] < 1.2 * 128 / REFINED_SHARE
+
+
+def test_a_baseline_about_which_nothing_can_be_refined_has_no_turns_any_more() -> None:
+    def course(number: int, choice: Choice) -> Fate:
+        return Fate("no_proposal") if choice.selection.parents == (DESIGN,) else scored(3.0 + number)
+
+    run = SteeredRun(planned(TUNING), setup=AHEAD).go_on(1500, course)
+    assert 1 <= len(design_turns(run)) <= run.lag + 1
+
+
+def test_that_another_operator_has_nothing_to_propose_ends_no_turn() -> None:
+    def course(number: int, choice: Choice) -> Fate:
+        return scored(3.0 + number) if choice.operator == "tuning" else Fate("no_proposal")
+
+    plan = planned(TUNING, msgspec.structs.replace(CONSTANTS, weight=0.2))
+    assert len(design_turns(SteeredRun(plan, setup=AHEAD).go_on(900, course))) > 100
 
 
 def test_refinement_leaves_best_of_n_what_it_is() -> None:
@@ -512,10 +544,6 @@ def test_whatever_happens_all_parents_are_known() -> None:
 
 
 # A published design is adopted.
-
-DESIGN = BASELINES[1]
-AHEAD = Setup(BASELINES, Place(DESIGN, 2.0))
-OFFLINE = planned(CONSTANTS, TUNING)
 
 
 def adoptions(run: SteeredRun) -> list[int]:
