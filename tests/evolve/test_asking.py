@@ -34,7 +34,7 @@ def chosen(handouts: list[Handout]) -> list[tuple[tuple[str, ...], tuple[str, ..
 def test_each_ticket_has_parents_of_the_run_and_a_prompt(standing: Standing) -> None:
     before = now()
     handouts = hand_out(standing, 8, 60.0)
-    known = {*standing.progress.hashes, *standing.baselines}
+    known = {*standing.progress.hashes, *standing.setup.baselines}
     assert len({one.ticket.token for one in handouts}) == 8
     for one in handouts:
         ticket = one.ticket
