@@ -23,8 +23,6 @@ FINALISTS = 8
 """How many of the best programs on train are evaluated on validation."""
 RECORDS = 8
 """How many of those that once were the best; as far apart from each other in their order as there are."""
-
-
 MARGIN = 0.01
 """By how much, as a share of the score, one that was the best once has to be better on validation."""
 
