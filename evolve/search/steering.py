@@ -69,6 +69,9 @@ ADOPTED_AFTER = 24
 """Commits without a better program, while the best baseline is ahead, after which it becomes a parent."""
 DESIGN_TURN = 3
 """Of so many turns one is for the best baseline, unless there is nothing to refine about it."""
+MISSES = 3
+"""Proposals in a row that find nothing to refine about it, after which its turns are given up. One proves
+nothing: what was drawn may only not have been new."""
 MAX_DOUBLINGS = 3
 """How often the patience before a new direction doubles."""
 OUTSIDE_SPREAD = 60
@@ -131,8 +134,8 @@ class _Memory(msgspec.Struct):
     """How many of them make this turn; 0 before the first."""
     turns: int = 0
     """How many have begun."""
-    fixed: bool = False
-    """Whether nothing could be refined about the best baseline."""
+    misses: int = 0
+    """How many times in a row nothing could be refined about the best baseline."""
 
 
 class Steering:
@@ -214,8 +217,8 @@ class Steering:
         pending = self._settle(result.number)
         self._remember(result)
         arm = None if pending is None else pending.arm
-        if arm is not None and self._arms[arm].refines and result.status == NOTHING:
-            self._give_up(result.selection.parents)
+        if arm is not None and self._arms[arm].refines:
+            self._count_misses(result)
         parent_score = (
             pending.parent_score if pending is not None and pending.repairs else result.parent_score
         )
@@ -264,7 +267,7 @@ class Steering:
     def _refined_next(self) -> str | None:
         """The program of the turn that begins."""
         design = self._setup.best_baseline
-        if design is not None and not self._memory.fixed and self._memory.turns % DESIGN_TURN == 0:
+        if design is not None and not self._is_fixed() and self._memory.turns % DESIGN_TURN == 0:
             return design.program
         return next(iter(self._strategy.elites()), None)
 
@@ -331,11 +334,18 @@ class Steering:
         else:
             memory.stagnant += 1
 
-    def _give_up(self, parents: tuple[str, ...]) -> None:
-        """End the turn of the best baseline, and its turns for good: there is nothing to refine about it."""
+    def _count_misses(self, result: Result) -> None:
+        """End the turn of the best baseline if there is nothing to refine about it; no other turn is its."""
         memory, design = self._memory, self._setup.best_baseline
-        if design is not None and parents == (memory.refined,) == (design.program,):
-            memory.fixed, memory.refinements = True, memory.turn
+        if design is None or result.selection.parents != (design.program,) or self._is_fixed():
+            return
+        memory.misses = memory.misses + 1 if result.status == NOTHING else 0
+        if self._is_fixed() and memory.refined == design.program:
+            memory.refinements = memory.turn
+
+    def _is_fixed(self) -> bool:
+        """Whether nothing can be refined about the best baseline."""
+        return self._memory.misses >= MISSES
 
     def _is_repairable(self, result: Result, pending: _Pending) -> bool:
         return (

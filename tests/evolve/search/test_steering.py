@@ -21,6 +21,7 @@ from evolve.search.steering import (
     ADOPTED_AFTER,
     CHOOSERS,
     ELITES,
+    MISSES,
     OUTSIDE_SPREAD,
     REFINED_SHARE,
     REPAIRS_WAITING,
@@ -229,7 +230,17 @@ def test_a_baseline_about_which_nothing_can_be_refined_has_no_turns_any_more() -
         return Fate("no_proposal") if choice.selection.parents == (DESIGN,) else scored(3.0 + number)
 
     run = SteeredRun(planned(TUNING), setup=AHEAD).go_on(1500, course)
-    assert 1 <= len(design_turns(run)) <= run.lag + 1
+    assert MISSES <= len(design_turns(run)) <= run.lag + MISSES
+
+
+def test_a_draw_that_is_not_new_ends_no_turn() -> None:
+    """Every third proposal for the best baseline comes to nothing."""
+
+    def course(number: int, choice: Choice) -> Fate:
+        missed = choice.selection.parents == (DESIGN,) and number % 3 == 0
+        return Fate("no_proposal") if missed else scored(3.0 + number)
+
+    assert len(design_turns(SteeredRun(planned(TUNING), setup=AHEAD).go_on(900, course))) == 128
 
 
 def test_that_another_operator_has_nothing_to_propose_ends_no_turn() -> None:
