@@ -212,12 +212,16 @@ def vocabulary(
     statement: ast.stmt,
     bound: tuple[tuple[str, Kind], ...] = (),
 ) -> Vocabulary:
-    """What there is in scope at a statement; `bound` are the names of comprehensions and lambdas."""
+    """What there is in scope at a statement; `bound` are the names of comprehensions and lambdas.
+
+    Features that take computing are not offered where they would be computed again and again.
+    """
     names = dict.fromkeys((*scope.names_before(statement), *(identifier for identifier, _ in bound)))
+    is_repeated = bool(bound) or statement in scope.repeated
     features = [
         terminal
         for terminal, roots in feature_terminals(brief.features)
-        if all(root in names for root in roots)
+        if all(root in names for root in roots) and not (is_repeated and _takes_computing(terminal.node))
     ]
     reals, integers = [], []
     for identifier in names:
@@ -244,6 +248,12 @@ def feature_terminals(features: tuple[Feature, ...]) -> tuple[tuple[Terminal, tu
         roots = tuple(identifier for identifier in names_read(node) if identifier not in BUILTINS)
         found.append((Terminal(node, feature.unit), roots))
     return tuple(found)
+
+
+def _takes_computing(node: ast.expr) -> bool:
+    """Whether more than reading is to be done for a feature: `weight.mean()` goes through all of an array."""
+    calls = (one for one in ast.walk(node) if isinstance(one, ast.Call))
+    return any(not (isinstance(one.func, ast.Name) and one.func.id == "len") for one in calls)
 
 
 @lru_cache(maxsize=64)

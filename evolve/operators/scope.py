@@ -44,6 +44,8 @@ class Scope:
     before: dict[ast.stmt, tuple[str, ...]] = field(default_factory=dict)
     """By statement: the local names that are certainly bound before it, in order of binding."""
     blocks: list[list[ast.stmt]] = field(default_factory=list)
+    repeated: set[ast.stmt] = field(default_factory=set)
+    """The statements in the bodies of loops."""
     reads: list[tuple[list[ast.expr], tuple[str, ...]]] = field(default_factory=list)
     """The expressions that are evaluated, with the local names that are certainly bound before."""
 
@@ -175,6 +177,7 @@ class _Flow:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
+        self.in_loop = False
 
     def run(self, parameters: Sequence[str], body: list[ast.stmt]) -> None:
         self.block(body, dict.fromkeys(parameters))
@@ -186,6 +189,8 @@ class _Flow:
         for statement in body:
             current = dict(names) if reached is None else reached
             self.scope.before[statement] = tuple(current)
+            if self.in_loop:
+                self.scope.repeated.add(statement)
             after = self.statement(statement, current)
             reached = None if reached is None else after
         return reached
@@ -276,7 +281,9 @@ class _Flow:
             self.read(names, node.iter)
             for identifier, kind in loop_kinds(node.target, node.iter):
                 self.bind(inside, identifier, kind)
+        outside, self.in_loop = self.in_loop, True
         self.block(node.body, inside)
+        self.in_loop = outside
         self.block(node.orelse, dict(names))
 
     def attempt(self, node: ast.Try | ast.TryStar, names: dict[str, None]) -> dict[str, None] | None:

@@ -2,6 +2,7 @@ import ast
 import random
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from evolve.operators.growth import Terminal, Vocabulary, feature_terminals, operated, unit_of, vocabulary
 from evolve.operators.sites import Syntax
 from evolve.operators.syntax import literal, name, names_read
-from evolve.problem import Feature
+from evolve.problem import EntryPoint, Feature
 from tests.evolve.operators.programs import PACKING, PLAIN_BRIEF, RULE_BRIEF, SHORTEST_FIRST
 
 FEATURES = RULE_BRIEF.features
@@ -190,6 +191,42 @@ def test_features_may_be_any_expression() -> None:
     features = (Feature("len(state.queue)", "jobs", ""), Feature("state.load[0]", "time", ""))
     assert [roots for _, roots in feature_terminals(features)] == [("state",), ("state",)]
     assert [terminal.unit for terminal, _ in feature_terminals(features)] == ["jobs", "time"]
+
+
+LOADED = """
+def plan(weight, count: int):
+    first = 0.0
+    for layer in range(count):
+        share = 1.0
+        while share > first:
+            share = share / 2
+    last = [0.5 for part in range(count)]
+    return last
+"""
+
+
+def test_what_takes_computing_is_not_offered_where_it_would_be_computed_again_and_again() -> None:
+    features = tuple(
+        Feature(text, "tokens", "") for text in ("weight.mean()", "len(weight)", "max(map(len, weight))")
+    )
+    brief = msgspec.structs.replace(
+        PLAIN_BRIEF, entry_point=EntryPoint("plan", ("weight", "count")), features=features
+    )
+    syntax = Syntax(LOADED, brief)
+    offered = {
+        ast.unparse(site.node): [
+            ast.unparse(one.node)
+            for one in vocabulary(
+                random.Random(1), syntax, brief, site.scope, site.statement, site.bound
+            ).features
+        ]
+        for place in syntax.places
+        for site in syntax.sites(place)
+    }
+    everything = ["weight.mean()", "len(weight)", "max(map(len, weight))"]
+    assert offered["0.0"] == everything
+    for text in ("1.0", "share / 2", "0.5"):
+        assert offered[text] == ["len(weight)"], text
 
 
 def test_local_numbers_are_offered_where_they_are_bound() -> None:
