@@ -1,6 +1,5 @@
 """Keys of providers, in the environment and in `.env`, reach providers and nothing else."""
 
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.command import evolve
+from tests.support.command import Running, evolve
 from tests.support.direct_candidate import DirectCandidate
 from tests.support.llm_server import (
     Behaviour,
@@ -33,7 +32,12 @@ IN_ENVIRONMENT = "sk-planted-environment-0123456789"
 IN_FILE = "sk-ant-planted-file-9876543210"
 OF_ANOTHER = "planted-password-of-another-service"
 SECRETS = (IN_ENVIRONMENT, IN_FILE, OF_ANOTHER)
-ENVIRONMENT = {"OPENAI_API_KEY": IN_ENVIRONMENT, "ANTHROPIC_API_KEY": "", "DATABASE_PASSWORD": OF_ANOTHER}
+ENVIRONMENT = {
+    "OPENAI_API_KEY": IN_ENVIRONMENT,
+    "ANTHROPIC_API_KEY": "",
+    "DATABASE_PASSWORD": OF_ANOTHER,
+    "PYTHONUNBUFFERED": "1",  # so that each controller is a fresh interpreter, with all this in its /proc
+}
 USUAL = ServerConfig(
     plan=Seeded(1, latency=Latency(0.2)),
     responder=ProgramAuthor(1, 0.2),
@@ -89,7 +93,7 @@ def plant(folder: Path) -> None:
     (folder / ".env").write_text(f"ANTHROPIC_API_KEY={IN_FILE}\n")
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[str, list[bytes]]:
+def finish(process: Running) -> tuple[str, list[bytes]]:
     """Wait for the end and look at all processes meanwhile; what was printed, and environments."""
     seen: dict[bytes, None] = {}
     while process.poll() is None:

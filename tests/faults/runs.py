@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import curve
-from tests.support.command import Finished, arguments, environment, evolve
+from tests.support.command import Finished, Running, environment, evolve, start
 from tests.support.processes import Process, survivors, tree
 
 EVALUATIONS = 60
@@ -23,7 +23,7 @@ class FaultyRun:
 
     def __init__(self, folder: Path, evaluations: int = EVALUATIONS, *words: str) -> None:
         self.folder = folder
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Running | None = None
         self._words = (*COMMAND, *words, "--max-evaluations", str(evaluations))
         self._temporary = folder.parent / "temporary"
         self._family: dict[int, Process] = {}
@@ -35,13 +35,17 @@ class FaultyRun:
         """The file."""
         return self.folder / "evolve.db"
 
-    def start(self, launcher: list[str] | None = None, **changes: str) -> subprocess.Popen[str]:
-        """Start or continue it, in a session of its own; `launcher` goes before the words of the command."""
-        command = arguments(*self._words)
+    def start(self, **changes: str) -> Running:
+        """Start or continue it, in a session of its own."""
+        self.process = start(*self._words, cwd=self.folder, also={"TMPDIR": str(self._temporary)} | changes)
+        return self.process
+
+    def start_by(self, launcher: list[str]) -> Running:
+        """The same, where `launcher` is what is run with the words of the command."""
         self.process = subprocess.Popen(
-            command if launcher is None else [*launcher, *map(str, self._words)],
+            [*launcher, *map(str, self._words)],
             cwd=self.folder,
-            env=environment(TMPDIR=str(self._temporary), **changes),
+            env=environment(TMPDIR=str(self._temporary)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -142,6 +146,6 @@ def undisturbed_digest(folder: Path, evaluations: int = EVALUATIONS, *words: str
     return digest
 
 
-def end_session(process: subprocess.Popen[str]) -> None:
+def end_session(process: Running) -> None:
     """Kill a whole process group, controller first."""
     os.killpg(process.pid, signal.SIGKILL)

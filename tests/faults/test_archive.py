@@ -54,7 +54,7 @@ def test_locked_for_a_moment(faulty: FaultyRun, undisturbed: str) -> None:
 
 
 def test_locked_for_longer_than_anybody_waits(faulty: FaultyRun, undisturbed: str) -> None:
-    faulty.start([sys.executable, "-c", BUSY_BRIEFLY])
+    faulty.start_by([sys.executable, "-c", BUSY_BRIEFLY])
     assert faulty.wait_for(5)
     with opened(faulty.archive, 10.0) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -98,10 +98,10 @@ def test_disk_is_full(faulty: FaultyRun, undisturbed: str) -> None:
 
 def test_clock_that_jumps(faulty: FaultyRun, undisturbed: str) -> None:
     for commits in (10, 30):
-        faulty.start([sys.executable, "-c", JUMPING_CLOCK])
+        faulty.start_by([sys.executable, "-c", JUMPING_CLOCK])
         if faulty.wait_for(commits):
             faulty.kill()
-    faulty.start([sys.executable, "-c", JUMPING_CLOCK])
+    faulty.start_by([sys.executable, "-c", JUMPING_CLOCK])
     done = faulty.end()
     assert done.code == 0, done.err
     assert faulty.digest() == undisturbed

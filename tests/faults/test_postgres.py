@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from evolve.archive.engine import open_archive
 from tests.faults.runs import EVALUATIONS, undisturbed_digest
 from tests.support import curve
-from tests.support.command import arguments, environment, evolve
+from tests.support.command import Running, evolve, start
 from tests.support.postgres import NewUrl, Server
 
 
@@ -23,18 +22,20 @@ def new_url(request: pytest.FixtureRequest, postgres: Server) -> Any:
         yield new
 
 
-def _start(url: str, cwd: Path, name: str = "faulty", seed: int = 5) -> "subprocess.Popen[str]":
-    words = ["run", curve.FOLDER, "--name", name, "--seed", seed, "--workers", "2", "--archive", url]
-    return subprocess.Popen(
-        arguments(*map(str, [*words, "--max-evaluations", EVALUATIONS])),
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def _start(url: str, cwd: Path, name: str = "faulty", seed: int = 5) -> Running:
+    words = [
+        "run",
+        str(curve.FOLDER),
+        "--name",
+        name,
+        "--seed",
+        str(seed),
+        "--workers",
+        "2",
+        "--archive",
+        url,
+    ]
+    return start(*words, "--max-evaluations", str(EVALUATIONS), cwd=cwd)
 
 
 def _committed(url: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tests.support.warm import WarmServer
+from tests.support.warm import WarmProcess, WarmServer
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -39,14 +39,20 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"COLUMNS": "200"} | changes
 
 
-def arguments(*words: str | Path) -> list[str]:
+def arguments(*words: str | Path, module: str = "evolve") -> list[str]:
     """The command line as a list, for `subprocess`."""
-    return [sys.executable, "-m", "evolve", *map(str, words)]
+    return [sys.executable, "-m", module, *map(str, words)]
+
+
+Running = WarmProcess | subprocess.Popen[str]
+"""A command that was started and not yet waited for."""
+MODULES_OF = {"evolve": (), "tests.support.hurried": ("httpx", "openai")}
+"""What can be run as the command line, and what else is worth importing beforehand for it."""
 
 
 @cache
-def _warm_server() -> WarmServer:
-    return WarmServer()
+def _warm_server(module: str) -> WarmServer:
+    return WarmServer(*MODULES_OF[module])
 
 
 def evolve(
@@ -54,22 +60,19 @@ def evolve(
     cwd: Path,
     timeout: float = 120.0,
     also: Mapping[str, str] | None = None,
+    module: str = "evolve",
     **changes: str,
 ) -> Finished:
     """Run `evolve` with these words and wait for its end; `changes`, and `also`, in its environment.
 
-    What tells the interpreter something (PYTHONHASHSEED, PYTHONPATH) is for a fresh one to hear; so is a
-    command while another one runs.
+    What tells the interpreter something (PYTHONHASHSEED, PYTHONPATH) is for a fresh one to hear.
     """
     changed = dict(also or {}) | changes
-    server = _warm_server()
-    if not any(name.startswith("PYTHON") for name in changed) and server.lock.acquire(blocking=False):
-        try:
-            return Finished(*server.run(list(map(str, words)), cwd, environment(**changed), timeout))
-        finally:
-            server.lock.release()
+    if not _is_for_the_interpreter(changed):
+        given = list(map(str, words))
+        return Finished(*_warm_server(module).run(given, cwd, environment(**changed), timeout, module))
     done = subprocess.run(
-        arguments(*words),
+        arguments(*words, module=module),
         cwd=cwd,
         env=environment(**changed),
         stdin=subprocess.DEVNULL,
@@ -78,3 +81,31 @@ def evolve(
         timeout=timeout,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def start(
+    *words: str | Path,
+    cwd: Path,
+    also: Mapping[str, str] | None = None,
+    module: str = "evolve",
+    **changes: str,
+) -> Running:
+    """Start `evolve` with these words, in a session of its own, with pipes to its outputs."""
+    changed = dict(also or {}) | changes
+    if not _is_for_the_interpreter(changed):
+        given = list(map(str, words))
+        return _warm_server(module).start(given, cwd, environment(**changed), module)
+    return subprocess.Popen(
+        arguments(*words, module=module),
+        cwd=cwd,
+        env=environment(**changed),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _is_for_the_interpreter(changes: Mapping[str, str]) -> bool:
+    return any(name.startswith("PYTHON") for name in changes)

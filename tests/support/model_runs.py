@@ -1,8 +1,6 @@
 """Runs with models through the real command line, against the loopback server in a process of its own."""
 
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -15,7 +13,7 @@ from evolve.archive.engine import open_archive
 from evolve.archive.runs import get_run
 from evolve.llm.prices import exact
 from tests.support import curve
-from tests.support.command import Finished, environment, evolve
+from tests.support.command import Finished, Running, evolve, start
 from tests.support.llm_server import Entry, Price, Report
 
 MODEL = "openai/gpt-test"
@@ -32,8 +30,8 @@ PRICES = {
 """As the server names the models."""
 KEY = "sk-planted-0123456789abcdef"
 KEYS = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "HOSTED_VLLM_API_KEY": KEY}
-HURRIED = [sys.executable, "-m", "tests.support.hurried"]
-"""Starts the command line with short waits."""
+HURRIED = "tests.support.hurried"
+"""The command line with short waits, as a module."""
 
 
 def write_config(folder: Path, url: str, *lines: str, **endpoint: float) -> Path:
@@ -74,26 +72,12 @@ def hurried(
     **changes: str,
 ) -> Finished:
     """Run `evolve` with short waits and wait for its end."""
-    with started(*words, cwd=cwd, **(dict(also or {}) | changes)) as process:
-        try:
-            out, err = process.communicate(timeout=timeout)
-        finally:
-            process.kill()
-    return Finished(process.returncode, out, err)
+    return evolve(*words, cwd=cwd, timeout=timeout, also=KEYS | dict(also or {}), module=HURRIED, **changes)
 
 
-def started(*words: str | Path, cwd: Path, **changes: str) -> subprocess.Popen[str]:
+def started(*words: str | Path, cwd: Path, **changes: str) -> Running:
     """Start `evolve` with short waits, in a session of its own."""
-    return subprocess.Popen(
-        [*HURRIED, *map(str, words)],
-        cwd=cwd,
-        env=environment(**(KEYS | changes)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return start(*words, cwd=cwd, also=KEYS, module=HURRIED, **changes)
 
 
 def rows(folder: Path, query: str = "SELECT * FROM llm_call ORDER BY id") -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from tests.support.warm import WarmServer
 
 WORDS = (
     ["--help"],
-    ["problems", "--format", "json"],
+    ["bench", "--format", "json"],
     ["nonsense"],
     ["evaluate", "job_shop_dispatching", "no.py"],
 )

@@ -21,7 +21,7 @@ from evolve.cli import main
 from evolve.config import Budget, Course, Resources, Settings
 from evolve.running import open_run
 from tests.support import bins, curve
-from tests.support.command import Finished, arguments, environment, evolve
+from tests.support.command import Finished, arguments, environment, evolve, start
 from tests.support.model_runs import check_evaluated_once, digest, replays, rows
 from tests.support.processes import wait_until
 from tests.support.searches import load_curve
@@ -85,19 +85,6 @@ def tell(folder: Path, ticket: str, expression: str, *words: str, run: str = "ag
     path = folder / f"{ticket}.py"
     path.write_text(SOURCE.format(expression))
     return here(folder, "tell", run, ticket, path, "--format", "json", "--workers", "1", *words)
-
-
-def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        arguments(*words),
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def committed(folder: Path) -> int:
@@ -272,7 +259,7 @@ def test_killed_at_any_moment_telling_again_gives_the_same_answer(folder: Path) 
     for number, (one, moment) in enumerate(zip(asked, moments, strict=True)):
         path = folder / f"{number}.py"
         path.write_text(SOURCE.format(f"x * {number}.5"))
-        process = start(folder, "tell", "agents", one["ticket"], path)
+        process = start("tell", "agents", one["ticket"], path, cwd=folder)
         time.sleep(moment)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -303,7 +290,7 @@ def test_many_at_once(folder: Path) -> None:
     """Nobody works on the run, so whoever tells first commits what all have told."""
 
     def all_at_once(*commands: tuple[str | Path, ...]) -> list[Any]:
-        processes = [start(folder, *words) for words in commands]
+        processes = [start(*words, cwd=folder) for words in commands]
         found = []
         for process in processes:
             out, err = process.communicate(timeout=200)
@@ -329,7 +316,7 @@ def test_many_at_once(folder: Path) -> None:
 def test_told_to_a_run_that_is_going_on(tmp_path: Path) -> None:
     """Its own operators go on meanwhile; what was told is in its lineage, and the record repeats."""
     words = ("run", curve.FOLDER, "--name", "mixed", "--workers", "1", "--max-evaluations", "100000")
-    process = start(tmp_path, *words)
+    process = start(*words, cwd=tmp_path)
     wait_until(lambda: committed(tmp_path) >= 3, 60, "commits")
     asked = ask(tmp_path, "-n", "2", run="mixed")
     told = [

@@ -1,7 +1,6 @@
 import csv
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from evolve.archive.engine import open_archive
 from evolve.archive.runs import list_runs
-from tests.support.command import arguments, environment, evolve
+from tests.support.command import evolve, start
 
 CURVE = Path(__file__).resolve().parents[2] / "support" / "problems" / "curve"
 SPACES = """
@@ -109,19 +108,15 @@ def test_mistakes_are_told(tmp_path: Path, words: tuple[str, ...], hint: str) ->
 @pytest.mark.slow
 def test_killed_comparison_of_real_runs_goes_on(tmp_path: Path) -> None:
     suite = tmp_path / "curve.toml"
-    suite.write_text(f'summary = "s"\nevaluations = 60\nseeds = 2\nproblems = ["{CURVE}/"]\n')
+    suite.write_text(f'summary = "s"\nevaluations = 30\nseeds = 2\nproblems = ["{CURVE}/"]\n')
     words = ("bench", suite, "--strategies", "greedy", "--processes", "2", "-o", "out")
-    process = subprocess.Popen(
-        arguments(*words), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, start_new_session=True
-    )
+    process = start(*words, cwd=tmp_path)
     cells = tmp_path / "out" / "cells"
     until = time.monotonic() + 60
     while time.monotonic() < until and not (cells.is_dir() and list(cells.glob("*.json"))):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stderr is not None
-    process.stderr.close()
+    process.communicate()
     done = evolve(*words, "--format", "json", cwd=tmp_path)
     killed = {row["strategy"]: row["quality"] for row in done.json()["strategies"]}
     words = (*words[:-1], "whole")

@@ -5,14 +5,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import bins, curve
-from tests.support.command import Finished, arguments, environment, evolve
+from tests.support.command import Finished, evolve, start
 
 BLOATED = """\
 def answer(x: float) -> float:
@@ -58,8 +58,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     yield folder, told(folder, curve.FOLDER, BLOATED)
 
 
-def scores(folder: Path, problem: str | Path, file: Path) -> dict[str, Any]:
-    splits = ("train", "validation", "test")
+SELECTED_BY = ("train", "validation")
+
+
+def scores(
+    folder: Path, problem: str | Path, file: Path, splits: Sequence[str] = (*SELECTED_BY, "test")
+) -> dict[str, Any]:
     return {
         split: evolve("evaluate", problem, file, "--split", split, "--format", "json", cwd=folder).json()
         for split in splits
@@ -178,15 +182,22 @@ def test_a_program_of_several_files(tmp_path: Path) -> None:
     assert after["train"]["score"] * after["validation"]["score"] >= row["train"] * row["validation"] - 1e-9
 
 
-def test_a_rule_for_the_job_shop(tmp_path: Path) -> None:
-    program = told(tmp_path, "job_shop_dispatching", BLOATED_RULE)
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("ruled")
+    return folder, told(folder, "job_shop_dispatching", BLOATED_RULE)
+
+
+def test_a_rule_for_the_job_shop(ruled: tuple[Path, str], tmp_path: Path) -> None:
+    folder, program = ruled
+    shutil.copy(folder / "evolve.db", tmp_path)
     row = evolve("top", "small", "-n", "1", "--format", "json", cwd=tmp_path).json()[0]
     assert row["program"] == program
-    done = evolve("export", program, "-o", "best.py", "--max-programs", "60", cwd=tmp_path)
+    done = evolve("export", program, "-o", "best.py", "--max-programs", "40", cwd=tmp_path)
     assert done.code == 0, done.err
     text = (tmp_path / "best.py").read_text()
     assert len(text) < len(BLOATED_RULE) and "1e12" not in text and "0.3718281" not in text
-    after = scores(tmp_path, "job_shop_dispatching", tmp_path / "best.py")
+    after = scores(tmp_path, "job_shop_dispatching", tmp_path / "best.py", SELECTED_BY)
     assert after["train"]["score"] >= 0.998 * row["train"]
     assert after["validation"]["score"] >= 0.998 * row["validation"]
     alone = subprocess.run(
@@ -203,21 +214,16 @@ def test_a_rule_for_the_job_shop(tmp_path: Path) -> None:
     assert alone.stdout == "True\n"
 
 
-def test_an_interrupted_export_writes_nothing(tmp_path: Path) -> None:
-    program = told(tmp_path, "job_shop_dispatching", BLOATED_RULE)
-    process = subprocess.Popen(
-        arguments("export", program, "-o", "best.py"),
-        cwd=tmp_path,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_an_interrupted_export_writes_nothing(ruled: tuple[Path, str], tmp_path: Path) -> None:
+    folder, program = ruled
+    shutil.copy(folder / "evolve.db", tmp_path)
+    process = start("export", program, "-o", "best.py", cwd=tmp_path)
     assert process.stderr is not None
     assert "simplifying" in process.stderr.readline()
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[1]
-    assert Finished(process.returncode, "", rest).complaint() == "evolve: interrupted"
+    assert Finished(process.wait(), "", rest).complaint() == "evolve: interrupted"
     assert process.returncode == 130
     assert not (tmp_path / "best.py").exists()
 

@@ -3,31 +3,17 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support import curve
-from tests.support.command import arguments, environment, evolve
+from tests.support.command import Running, evolve, start
 
 
 def digest(cwd: Path, *words: str) -> str:
     return str(evolve("digest", *words, "--format", "json", cwd=cwd).json()["digest"])
-
-
-def start(cwd: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        arguments("run", curve.FOLDER, *words),
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def committed(cwd: Path, run: str) -> int:
@@ -35,7 +21,7 @@ def committed(cwd: Path, run: str) -> int:
     return -1 if answer.code else int(answer.json()[0]["n"] or -1)
 
 
-def wait_for_commits(process: subprocess.Popen[str], cwd: Path, count: int) -> None:
+def wait_for_commits(process: Running, cwd: Path, count: int) -> None:
     deadline = time.monotonic() + 60
     while committed(cwd, "long") < count:
         assert process.poll() is None, process.communicate()
@@ -102,7 +88,7 @@ def test_a_larger_budget_goes_on_as_if_it_had_been_given_at_once(tmp_path: Path)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, number: signal.Signals) -> None:
-    process = start(tmp_path, "--name", "long", "--max-evaluations", "100000")
+    process = start("run", curve.FOLDER, "--name", "long", "--max-evaluations", "100000", cwd=tmp_path)
     wait_for_commits(process, tmp_path, 5)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
@@ -120,7 +106,7 @@ def test_a_killed_run_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> 
     killed.mkdir()
     whole.mkdir()
     for count in (3, 20, 35):
-        process = start(killed, "--name", "long", "--max-evaluations", "60")
+        process = start("run", curve.FOLDER, "--name", "long", "--max-evaluations", "60", cwd=killed)
         wait_for_commits(process, killed, count)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()

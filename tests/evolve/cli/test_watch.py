@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import curve
-from tests.support.command import arguments, environment, evolve
+from tests.support.command import arguments, environment, evolve, start
 
 WAIT_S = 60.0
 
@@ -175,19 +175,13 @@ def test_a_run_is_followed_from_before_its_archive_is_there_to_its_end(tmp_path:
     with watching("live", cwd=tmp_path) as watch:
         watch.until(lambda text: "waiting: there is no archive" in text)
         words = ("run", curve.FOLDER, "--name", "live", "--max-evaluations", "150", "--workers", "1")
-        run = subprocess.Popen(
-            arguments(*words),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        run = start(*words, cwd=tmp_path)
         try:
             watch.until(lambda text: "is working on it" in text)
             assert watch.ended() == 0, watch.text
         finally:
             run.kill()
-            run.wait()
+            run.communicate()
     assert f"process {run.pid} on " in watch.text
     assert "run live of curve: finished (max evaluations)" in watch.text
     assert "150 evaluations of 150" in watch.text
