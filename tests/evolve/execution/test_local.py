@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -45,6 +45,13 @@ def family() -> list[Process]:
 
 def zygotes() -> list[Process]:
     return [one for one in family() if "sandbox_runner.zygote" in one.command]
+
+
+def kill(found: list[Process], number: signal.Signals) -> None:
+    """Signal them all; a candidate has its end with its zygote."""
+    for process in found:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def check(outcomes: list[Outcome]) -> None:
@@ -102,13 +109,11 @@ def test_worker_that_dies_of_every_job_is_infrastructure() -> None:
 def test_zygotes_killed_idle_and_at_work(number: signal.Signals) -> None:
     async def inside() -> None:
         async with started(2) as executor:
-            for zygote in zygotes():
-                os.kill(zygote.pid, number)
+            kill(zygotes(), number)
             check(await executor.submit(curve.GOOD, Split.TRAIN, X1))
             job = asyncio.create_task(executor.submit(SLOW.format(0.4), Split.TRAIN, X1))
             await asyncio.sleep(0.2)
-            for zygote in zygotes():
-                os.kill(zygote.pid, signal.SIGKILL)
+            kill(zygotes(), signal.SIGKILL)
             check(await job)
 
     asyncio.run(inside())
