@@ -22,7 +22,25 @@ from pathlib import Path
 
 import msgspec
 
-_USED_BY_MOST = ("evolve.cli", "evolve.archive.runs", "evolve.controller", "results.programs")
+_USED_BY_MOST = (
+    "evolve.cli",
+    "evolve.cli.progress",
+    "evolve.cli.run",
+    "evolve.archive.runs",
+    "evolve.controller",
+    "evolve.execution.local",
+    "evolve.operators.expressions",
+    "evolve.operators.macros",
+    "evolve.operators.simplify",
+    "evolve.operators.statements",
+    "evolve.operators.tuning",
+    "evolve.running",
+    "evolve.search.pareto",
+    "jinja2.sandbox",
+    "numpy",
+    "results.programs",
+    "rich.table",
+)
 LARGEST_REQUEST = 2**17
 
 
