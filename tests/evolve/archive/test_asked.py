@@ -263,7 +263,7 @@ def test_time_of_the_reader_does_not_count(reader: Archive) -> None:
         assert len(first) + sum(len(batch) for batch in answer.batches) == 2000
 
 
-def test_million_rows_take_constant_memory(archive: Archive, archive_url: str, tmp_path: Path) -> None:
+def test_many_rows_take_constant_memory(archive: Archive, archive_url: str, tmp_path: Path) -> None:
     start_search(archive)
     archive.close()
     query = (
@@ -275,7 +275,7 @@ def test_million_rows_take_constant_memory(archive: Archive, archive_url: str, t
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
     )
     peaks = []
-    for count in (1000, 1_000_000):
+    for count in (1000, 300_000):
         words = ["sql", f"{query} LIMIT {count}", "--archive", archive_url, "--format", "csv"]
         with (tmp_path / "rows.csv").open("w") as out:
             done = subprocess.run(
@@ -289,5 +289,5 @@ def test_million_rows_take_constant_memory(archive: Archive, archive_url: str, t
         with (tmp_path / "rows.csv").open() as lines:
             assert sum(1 for _ in lines) == count + 1
         peaks.append(int(done.stderr.split()[-1]))
-    assert peaks[1] - peaks[0] < 8 * 1024, f"KiB at most, for 1,000 and 1,000,000 rows: {peaks}"
+    assert peaks[1] - peaks[0] < 8 * 1024, f"KiB at most, for 1,000 and 300,000 rows: {peaks}"
     (tmp_path / "rows.csv").unlink()

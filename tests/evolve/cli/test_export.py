@@ -40,15 +40,19 @@ def priority(operation, state):
 '''  # noqa: E501 - as operators write it
 
 
-def told(folder: Path, problem: str | Path, source: str) -> str:
-    """The hash of a program that was told to a new run `small` in the archive of a folder."""
+def told(folder: Path, problem: str | Path, source: str, *, ended: bool = True) -> str:
+    """The hash of a program that was told to a new run `small` in the archive of a folder.
+
+    A run that has ended has judged it on validation and test.
+    """
     done = evolve("run", problem, "--name", "small", "--operators", "external", cwd=folder)
     assert done.code == 0, done.err
     ticket = evolve("ask", "small", "--format", "json", cwd=folder).json()[0]["ticket"]
     (folder / "told.py").write_text(source)
     answer = evolve("tell", "small", ticket, "told.py", "--format", "json", cwd=folder).json()
     assert answer["status"] == "accepted", answer
-    assert evolve("resume", "small", "--max-evaluations", "9", cwd=folder).code == 0
+    if ended:
+        assert evolve("resume", "small", "--max-evaluations", "9", cwd=folder).code == 0
     return str(answer["program"])
 
 
@@ -185,21 +189,20 @@ def test_a_program_of_several_files(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def ruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("ruled")
-    return folder, told(folder, "job_shop_dispatching", BLOATED_RULE)
+    return folder, told(folder, "job_shop_dispatching", BLOATED_RULE, ended=False)
 
 
 def test_a_rule_for_the_job_shop(ruled: tuple[Path, str], tmp_path: Path) -> None:
     folder, program = ruled
     shutil.copy(folder / "evolve.db", tmp_path)
-    row = evolve("top", "small", "-n", "1", "--format", "json", cwd=tmp_path).json()[0]
-    assert row["program"] == program
+    before = scores(tmp_path, "job_shop_dispatching", folder / "told.py", SELECTED_BY)
     done = evolve("export", program, "-o", "best.py", "--max-programs", "40", cwd=tmp_path)
     assert done.code == 0, done.err
     text = (tmp_path / "best.py").read_text()
     assert len(text) < len(BLOATED_RULE) and "1e12" not in text and "0.3718281" not in text
     after = scores(tmp_path, "job_shop_dispatching", tmp_path / "best.py", SELECTED_BY)
-    assert after["train"]["score"] >= 0.998 * row["train"]
-    assert after["validation"]["score"] >= 0.998 * row["validation"]
+    for split in SELECTED_BY:
+        assert after[split]["score"] >= 0.998 * before[split]["score"]
     alone = subprocess.run(
         [
             "python3",
