@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,7 +50,7 @@ class Worker:
     def serve(self) -> None:
         """Answer jobs, one at a time."""
         while (job := receive(self._connection, Job)) is not None:
-            self._connection.sendall(pack(self._answer(job)))
+            send(self._connection, self._answer(job))
 
     def _answer(self, job: Job) -> FromWorker:
         try:
@@ -68,6 +69,12 @@ class Worker:
         return [self._instances[job.split][name] for name in job.instances]
 
 
+def send(connection: socket.socket, message: FromWorker) -> None:
+    """Tell the other end something; where it has just been closed, nobody is left to be told."""
+    with suppress(ConnectionError):
+        connection.sendall(pack(message))
+
+
 def receive(connection: socket.socket, kind: type[MessageT]) -> MessageT | None:
     """The next message from the other end, or None where that is closed."""
     header = _read(connection, HEADER.size)
@@ -80,7 +87,10 @@ def receive(connection: socket.socket, kind: type[MessageT]) -> MessageT | None:
 def _read(connection: socket.socket, size: int) -> bytes | None:
     chunks = bytearray()
     while len(chunks) < size:
-        chunk = connection.recv(size - len(chunks))
+        try:
+            chunk = connection.recv(size - len(chunks))
+        except ConnectionResetError:  # closed with something of ours unread
+            return None
         if not chunk:
             return None
         chunks += chunk
@@ -119,13 +129,13 @@ def main(descriptor: int) -> None:
             loaded = load_problem(greeting.reference)
             sandbox = _open_sandbox(loaded, greeting.min_isolation)
         except UserError as error:
-            connection.sendall(pack(Refusal("problem", str(error))))
+            send(connection, Refusal("problem", str(error)))
             return
         except IsolationError as error:
-            connection.sendall(pack(Refusal("isolation", str(error))))
+            send(connection, Refusal("isolation", str(error)))
             return
         with sandbox:
-            connection.sendall(pack(Ready(sandbox.report.level)))
+            send(connection, Ready(sandbox.report.level))
             Worker(connection, loaded, sandbox).serve()
 
 
