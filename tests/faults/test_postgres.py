@@ -23,19 +23,9 @@ def new_url(request: pytest.FixtureRequest, postgres: Server) -> Any:
 
 
 def _start(url: str, cwd: Path, name: str = "faulty", seed: int = 5) -> Running:
-    words = [
-        "run",
-        str(curve.FOLDER),
-        "--name",
-        name,
-        "--seed",
-        str(seed),
-        "--workers",
-        "2",
-        "--archive",
-        url,
-    ]
-    return start(*words, "--max-evaluations", str(EVALUATIONS), cwd=cwd)
+    budget = ("--max-evaluations", str(EVALUATIONS))
+    of_run = ("--name", name, "--seed", str(seed), "--workers", "2", "--archive", url)
+    return start("run", curve.FOLDER, *of_run, *budget, cwd=cwd)
 
 
 def _committed(url: str) -> int:
